@@ -1,0 +1,99 @@
+package contract
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/millrace/millrace/app/fault"
+)
+
+// Metadata keys of an event: CloudEvents 1.0 in binary mode, and the links of correlation. On NATS they are headers.
+const (
+	MetaSpecVersion  = "ce-specversion"
+	MetaID           = "ce-id"
+	MetaType         = "ce-type"
+	MetaSource       = "ce-source"
+	MetaTime         = "ce-time"
+	MetaSubject      = "ce-subject"
+	MetaPartitionKey = "ce-partitionkey"
+	MetaSequence     = "ce-sequence"
+	MetaCorrelation  = "correlation_id"
+	MetaCausation    = "causation_id"
+	MetaTraceparent  = "traceparent"
+)
+
+// MaxBytes is the most that payload and metadata of one event may weigh together. It is checked where the event is written,
+// so that what the broker could never take is refused before it is promised.
+const MaxBytes = 512 << 10
+
+// ErrTooLarge refuses an event over MaxBytes.
+var ErrTooLarge = fault.New(fault.Invalid, "event_too_large", "The change is too large: its event would exceed 512 KiB.")
+
+// ErrUndecodable is what a handler answers to a payload that is not what its type promises. It is never retried.
+var ErrUndecodable = fault.New(fault.Invalid, "undecodable", "The event cannot be decoded.")
+
+// Envelope is one event with everything that is known about it, apart from how it travels.
+type Envelope struct {
+	ID            string // UUID; the same for ever, and the Watermill message's UUID
+	Type          string // "order.placed.v1"
+	Source        string // "/millrace/order"
+	Key           string // the aggregate's ID; events of one key are ordered
+	Sequence      int64  // the event's number among its key's events, from 1; 0 where the publisher does not number
+	Time          time.Time
+	CorrelationID string
+	CausationID   string
+	Traceparent   string
+	Data          []byte // the payload, byte for byte as it was published
+}
+
+// Topic is where events of type t are published: the NATS subject, and the Watermill topic.
+func Topic(t string) string { return "events." + t }
+
+// Metadata gives e's attributes as message metadata. Empty links are left out.
+func (e Envelope) Metadata() map[string]string {
+	m := map[string]string{
+		MetaSpecVersion:  "1.0",
+		MetaID:           e.ID,
+		MetaType:         e.Type,
+		MetaSource:       e.Source,
+		MetaTime:         e.Time.UTC().Format(time.RFC3339Nano),
+		MetaSubject:      e.Key,
+		MetaPartitionKey: e.Key,
+		MetaSequence:     fmt.Sprintf("%020d", e.Sequence),
+		MetaCorrelation:  e.CorrelationID,
+		MetaCausation:    e.CausationID,
+		MetaTraceparent:  e.Traceparent,
+	}
+	if e.Sequence == 0 {
+		delete(m, MetaSequence)
+	}
+	maps.DeleteFunc(m, func(_, v string) bool { return v == "" })
+	return m
+}
+
+// ParseEnvelope reads an envelope from a message. It takes what a foreign publisher left out as empty and never fails: what
+// is missing matters only to a handler that needs it.
+func ParseEnvelope(id string, metadata map[string]string, data []byte) Envelope {
+	e := Envelope{
+		ID:            id,
+		Type:          metadata[MetaType],
+		Source:        metadata[MetaSource],
+		Key:           metadata[MetaPartitionKey],
+		CorrelationID: metadata[MetaCorrelation],
+		CausationID:   metadata[MetaCausation],
+		Traceparent:   metadata[MetaTraceparent],
+		Data:          data,
+	}
+	if e.Key == "" {
+		e.Key = metadata[MetaSubject]
+	}
+	if n, err := strconv.ParseInt(metadata[MetaSequence], 10, 64); err == nil && n > 0 {
+		e.Sequence = n
+	}
+	if t, err := time.Parse(time.RFC3339Nano, metadata[MetaTime]); err == nil {
+		e.Time = t.UTC()
+	}
+	return e
+}

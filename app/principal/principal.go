@@ -1,0 +1,35 @@
+// Package principal says who asks: the caller that an access token proved.
+package principal
+
+// Role is what a user may do. A user has exactly one.
+type Role string
+
+// The roles, from the one with the fewest rights to the one with all.
+const (
+	RoleUser      Role = "user"
+	RolePublisher Role = "publisher"
+	RoleOperator  Role = "operator"
+	RoleAdmin     Role = "admin"
+)
+
+// Valid reports whether r is one of the four roles.
+func (r Role) Valid() bool {
+	switch r {
+	case RoleUser, RolePublisher, RoleOperator, RoleAdmin:
+		return true
+	}
+	return false
+}
+
+// Principal is a signed-in caller.
+type Principal struct {
+	UserID  [16]byte // the user's UUID
+	Role    Role
+	Session string // the token's sid; empty where there is none
+}
+
+// Admin reports whether p may do everything.
+func (p Principal) Admin() bool { return p.Role == RoleAdmin }
+
+// Owns reports whether the thing of user id is p's own, or p is an admin.
+func (p Principal) Owns(id [16]byte) bool { return p.UserID == id || p.Admin() }
