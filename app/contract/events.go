@@ -33,6 +33,8 @@ const ReasonUserDeleted = "user_deleted"
 type Event interface {
 	// Type is the event's type and version, "order.placed.v1".
 	Type() string
+	// Key is the aggregate's ID. Events of one key are ordered.
+	Key() string
 }
 
 // User is an account's published state.
@@ -89,6 +91,12 @@ type OrderCancelled struct {
 
 // OrderDeleted says that an order is gone.
 type OrderDeleted struct{ Order }
+
+// Key implements Event for the events of an account.
+func (u User) Key() string { return u.ID }
+
+// Key implements Event for the events of an order.
+func (o Order) Key() string { return o.ID }
 
 // Type implements Event.
 func (UserCreated) Type() string { return TypeUserCreated }

@@ -1,0 +1,63 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrLeaseLost says that another relay holds the lease: what this one still knows is out of date.
+var ErrLeaseLost = errors.New("the relay's lease was lost")
+
+// Pending is an outbox row that no broker acknowledged yet.
+type Pending struct {
+	ID        int64  // the row
+	MessageID string // UUID; the broker tells repeats by it (Nats-Msg-Id). The event's own ID is in Metadata.
+	Topic     string
+	Key       string // rows of one key are published one after the other
+	Sequence  int64  // their order; 0 where the key's rows go by ID
+	Metadata  map[string]string
+	Payload   []byte
+	CreatedAt time.Time
+}
+
+// Published is an outbox row together with the place that the broker's acknowledgement gave it in its stream.
+type Published struct {
+	ID             int64
+	MessageID      string
+	Topic          string
+	StreamSequence uint64
+}
+
+// Backlog is what waits in an outbox.
+type Backlog struct {
+	Rows   int64
+	Oldest time.Time // of the oldest row; zero where none waits
+}
+
+// Outbox is a service's outbox and the lease of the one relay that empties it. The lease is kept on the database's clock and
+// has an epoch, which grows with each holder.
+type Outbox interface {
+	// Acquire takes the lease for ttl if it is free or over. held is false where another holds it.
+	Acquire(ctx context.Context, holder string, ttl time.Duration) (epoch int64, held bool, err error)
+	// Renew prolongs the lease of epoch by ttl from now. The error is ErrLeaseLost where another took it.
+	Renew(ctx context.Context, epoch int64, ttl time.Duration) error
+	// Release ends the lease of epoch, if it still stands, so that another may take it at once.
+	Release(ctx context.Context, epoch int64) error
+
+	// Pending reads up to limit unacknowledged rows behind the row after, by ID, without a lock.
+	Pending(ctx context.Context, after int64, limit int) ([]Pending, error)
+	// Mark stores the acknowledgements of rows. The error is ErrLeaseLost, and nothing is stored, where epoch is over.
+	Mark(ctx context.Context, epoch int64, rows []Published) error
+	// Unmark makes rows pending again. The error is ErrLeaseLost, and nothing is stored, where epoch is over.
+	Unmark(ctx context.Context, epoch int64, rows []Published) error
+	// Tail reads up to limit acknowledged rows of the stream that takes topics with prefix ("events."), with a stream sequence
+	// below before, the highest first.
+	Tail(ctx context.Context, prefix string, before uint64, limit int) ([]Published, error)
+	// Purge deletes up to limit rows that were acknowledged longer than age ago.
+	Purge(ctx context.Context, age time.Duration, limit int) (deleted int64, err error)
+	// Backlog counts what waits.
+	Backlog(ctx context.Context) (Backlog, error)
+	// Wake receives after each commit that added rows. It is never closed and drops signals nobody waited for but the last.
+	Wake() <-chan struct{}
+}
