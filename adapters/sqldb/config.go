@@ -1,0 +1,115 @@
+package sqldb
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// Config says which database to open and how much of it to use. Zero values of the numbers mean their defaults.
+type Config struct {
+	URL     string // "sqlite:", "mysql://user:pass@host:3306/", or a DSN of go-sql-driver
+	DataDir string // the folder of SQLite's files
+	Name    string // the database, "millrace_order": a schema on MySQL, a file on SQLite
+	Logger  *slog.Logger
+
+	Writers  int           // connections that write; 8 on MySQL, always 1 on SQLite
+	Readers  int           // connections that read; 8
+	GroupMax int           // closures that may share a transaction; 64
+	GroupFor time.Duration // how long a shared transaction takes in further closures; 20 ms
+}
+
+func (c Config) withDefaults(d Dialect) Config {
+	c.Writers = cmp.Or(c.Writers, 8)
+	if d == SQLite {
+		c.Writers = 1
+	}
+	c.Readers = cmp.Or(c.Readers, 8)
+	c.GroupMax = cmp.Or(c.GroupMax, 64)
+	c.GroupFor = cmp.Or(c.GroupFor, 20*time.Millisecond)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// errURL names no part of the URL: it may hold a password.
+var errURL = errors.New(`the database URL must be "sqlite:" or "mysql://user:password@host:3306/"`)
+
+// ParseURL checks a database URL and gives its dialect. An error never repeats the URL, which may hold a password.
+func ParseURL(raw string) (Dialect, error) {
+	if raw == "sqlite:" {
+		return SQLite, nil
+	}
+	if _, err := mysqlConfig(raw, ""); err != nil {
+		return MySQL, err
+	}
+	return MySQL, nil
+}
+
+// mysqlConfig reads a mysql:// URL or a DSN. The server's own limits stand in for a statement's context: a statement that
+// the client gives up keeps its locks until the server ends it.
+func mysqlConfig(raw, name string) (*mysql.Config, error) {
+	c, err := parseMySQL(raw)
+	if err != nil {
+		return nil, err
+	}
+	c.DBName = name
+	c.ClientFoundRows = true
+	c.InterpolateParams = true
+	c.ParseTime = false
+	c.Timeout = cmp.Or(c.Timeout, 5*time.Second)
+	c.ReadTimeout = cmp.Or(c.ReadTimeout, 20*time.Second)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 20*time.Second)
+	c.Logger = quiet{}
+	if err := c.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
+		return nil, fmt.Errorf("set the charset: %w", err)
+	}
+	if c.Params == nil {
+		c.Params = map[string]string{}
+	}
+	c.Params["innodb_lock_wait_timeout"] = "5"
+	return c, nil
+}
+
+func parseMySQL(raw string) (*mysql.Config, error) {
+	rest, ok := strings.CutPrefix(raw, "mysql://")
+	if !ok {
+		c, err := mysql.ParseDSN(raw)
+		if err != nil {
+			return nil, errURL
+		}
+		return c, nil
+	}
+	u, err := url.Parse("mysql://" + rest)
+	if err != nil || u.Hostname() == "" {
+		return nil, errURL
+	}
+	c := mysql.NewConfig()
+	c.Net, c.Addr = "tcp", u.Hostname()+":"+cmp.Or(u.Port(), "3306")
+	c.User = u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	c.TLSConfig = u.Query().Get("tls")
+	return c, nil
+}
+
+// quiet keeps the driver from writing to standard error: what matters of a broken connection comes back as an error.
+type quiet struct{}
+
+func (quiet) Print(...any) {}
+
+// sqlitePath makes the data folder, for its owner alone, and gives the database's file in it.
+func sqlitePath(c Config) (string, error) {
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return "", fmt.Errorf("make the data folder: %w", err)
+	}
+	return filepath.Join(c.DataDir, c.Name+".db"), nil
+}

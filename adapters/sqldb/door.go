@@ -1,0 +1,361 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"modernc.org/sqlite"
+)
+
+// Attempts at a transaction that the database ended and that may run again, before its caller hears of it.
+const maxAttempts = 10
+
+// job is one closure on its way through a transaction. It runs on its caller's goroutine, whenever it is given a turn, so that
+// a panic surfaces where it belongs; the door alone begins and ends transactions.
+type job struct {
+	ctx  context.Context
+	fn   func(ctx context.Context, tx *Tx) error
+	turn chan *Tx   // run fn with this
+	ran  chan error // fn's result
+	done chan error // the outcome: after this nothing of fn runs again
+}
+
+// errConnect says that there was no connection to begin a transaction on.
+var errConnect = errors.New("connect")
+
+// errUnwound stands in for the result of a closure that panicked or left its goroutine.
+var errUnwound = errors.New("the closure did not return")
+
+// Atomically commits what fn did through tx, or nothing if fn or the commit fails. fn may run again after a deadlock, so it
+// must have no effect except through tx, and nothing slow may be in it. Its error comes back as it is; ErrOutcomeUnknown says that the
+// commit may have happened, ErrAway that nothing did.
+//
+// Closures that wait for a connection share one transaction: they run one after the other, each in a savepoint of its own, and
+// return together after the one COMMIT. So a closure may see what an earlier one did, and fails with it when the commit fails.
+// ctx is looked at before fn runs; it reaches no statement.
+func (db *DB) Atomically(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	if !db.ready.Load() {
+		return ErrAway
+	}
+	j := &job{ctx: ctx, fn: fn, turn: make(chan *Tx), ran: make(chan error), done: make(chan error, 1)}
+	select {
+	case db.jobs <- j:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-db.closing:
+		return ErrClosed
+	}
+	for {
+		select {
+		case tx := <-j.turn:
+			j.run(tx)
+		case err := <-j.done:
+			return err
+		}
+	}
+}
+
+// run gives fn its turn. Where fn panics, its savepoint is undone and the others are committed before the panic goes on.
+func (j *job) run(tx *Tx) {
+	returned := false
+	defer func() {
+		if !returned {
+			j.ran <- errUnwound
+			<-j.done
+		}
+	}()
+	err := j.fn(context.WithoutCancel(j.ctx), tx)
+	returned = true
+	j.ran <- err
+}
+
+// serve is the work of one writer: it takes a waiting closure, and whoever else waits, through a transaction.
+func (db *DB) serve() {
+	for {
+		select {
+		case <-db.closing:
+			return
+		case first := <-db.jobs:
+			db.group(first)
+		}
+	}
+}
+
+// member is a job of a group and what its closure answered.
+type member struct {
+	job *job
+	err error
+}
+
+// group runs first and, in savepoints behind it, the closures that wait. If something ends the transaction, each of them runs
+// again in one of its own.
+func (db *DB) group(first *job) {
+	if err := first.ctx.Err(); err != nil {
+		first.done <- err
+		return
+	}
+	t, err := db.begin()
+	if err != nil {
+		first.done <- classify(err)
+		return
+	}
+	members := []member{{first, t.call(first)}}
+	if members[0].err == nil {
+		members = db.gather(t, members)
+	}
+	if t.tx.ended != nil || members[0].err != nil {
+		t.rollback()
+		if t.tx.ended == nil { // first failed by itself, and nobody else came in
+			first.done <- members[0].err
+			return
+		}
+		db.separately(members)
+		return
+	}
+	switch outcome, err := t.commit(); outcome {
+	case committed:
+		db.wakeRelay(t.tx.published)
+		for _, m := range members {
+			m.job.done <- m.err
+		}
+	case undone:
+		db.separately(members)
+	case unknown:
+		for _, m := range members {
+			m.job.done <- ErrOutcomeUnknown.Because(err)
+		}
+	}
+}
+
+// gather lets the waiting closures into t, up to the group's limits.
+func (db *DB) gather(t *transaction, members []member) []member {
+	until := time.Now().Add(db.cfg.GroupFor)
+	for len(members) < db.cfg.GroupMax && t.tx.ended == nil && time.Now().Before(until) {
+		select {
+		case j := <-db.jobs:
+			if err := j.ctx.Err(); err != nil {
+				j.done <- err
+				continue
+			}
+			members = append(members, member{j, t.callInSavepoint(j)})
+		default:
+			return members
+		}
+	}
+	return members
+}
+
+// separately runs each closure in a transaction of its own. Where the server cannot be reached for one, the others need not wait
+// for the same answer.
+func (db *DB) separately(members []member) {
+	var away error
+	for _, m := range members {
+		switch {
+		case errors.Is(m.err, errUnwound): // it panicked: nothing of it may run again
+			m.job.done <- m.err
+		case away != nil:
+			m.job.done <- away
+		default:
+			err := db.alone(m.job)
+			if errors.Is(err, errConnect) {
+				away = err
+			}
+			m.job.done <- err
+		}
+	}
+}
+
+// alone runs a closure in a transaction of its own, again and again while the database ends it for reasons that pass.
+func (db *DB) alone(j *job) (err error) {
+	for attempt := range maxAttempts {
+		if attempt > 0 && !db.pause(j.ctx, attempt) {
+			break
+		}
+		if ctxErr := j.ctx.Err(); ctxErr != nil {
+			return ctxErr
+		}
+		var final bool
+		if final, err = db.attempt(j); final {
+			return err
+		}
+	}
+	return classify(err)
+}
+
+// attempt runs j once. final is false where another attempt makes sense.
+func (db *DB) attempt(j *job) (final bool, err error) {
+	t, err := db.begin()
+	if err != nil {
+		return errors.Is(err, errConnect), classify(err)
+	}
+	if err := t.call(j); err != nil || t.tx.ended != nil {
+		t.rollback()
+		switch judge(t.tx.ended) {
+		case again, away:
+			return errors.Is(err, errUnwound), t.tx.ended
+		case destroyed:
+			return true, classify(t.tx.ended)
+		case fine:
+		}
+		return true, err
+	}
+	outcome, err := t.commit()
+	switch outcome {
+	case committed:
+		db.wakeRelay(t.tx.published)
+		return true, nil
+	case unknown:
+		return true, ErrOutcomeUnknown.Because(err)
+	case undone:
+	}
+	return false, err
+}
+
+// pause waits a moment, longer with each attempt and never the same, and reports whether to go on.
+func (db *DB) pause(ctx context.Context, attempt int) bool {
+	most := min(5*time.Millisecond<<attempt, 400*time.Millisecond)
+	select {
+	case <-time.After(most/2 + rand.N(most/2)): //nolint:gosec // jitter, no secret
+		return true
+	case <-ctx.Done():
+		return true // the caller looks at ctx
+	case <-db.closing:
+		return false
+	}
+}
+
+func (db *DB) wakeRelay(published bool) {
+	if !published {
+		return
+	}
+	select {
+	case db.wake <- struct{}{}:
+	default:
+	}
+}
+
+// outcome is what a COMMIT did.
+type outcome int
+
+const (
+	committed outcome = iota
+	undone            // surely nothing is stored
+	unknown           // the answer was lost
+)
+
+// transaction is one transaction on a connection that it owns until it ends.
+type transaction struct {
+	db *DB
+	tx *Tx
+}
+
+// begin takes a connection and begins. On MySQL the writers' autocommit is off and the first statement begins: a round trip less.
+func (db *DB) begin() (*transaction, error) {
+	conn, err := db.writers.Conn(context.Background())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errConnect, err)
+	}
+	t := &transaction{db: db, tx: &Tx{dialect: db.dialect, conn: conn}}
+	if db.dialect == SQLite {
+		if _, err := t.tx.exec("BEGIN IMMEDIATE"); err != nil {
+			t.rollback()
+			return nil, fmt.Errorf("begin: %w", err)
+		}
+	}
+	return t, nil
+}
+
+// call runs the closure of j and gives its error.
+func (t *transaction) call(j *job) error {
+	published := t.tx.published
+	j.turn <- t.tx
+	err := <-j.ran
+	if err != nil {
+		t.tx.published = published
+	}
+	return err
+}
+
+// callInSavepoint runs the closure of j so that its failure undoes nothing of the others.
+func (t *transaction) callInSavepoint(j *job) error {
+	if _, err := t.tx.exec("SAVEPOINT closure"); err != nil {
+		t.end(err)
+		return err
+	}
+	err := t.call(j)
+	if t.tx.ended != nil {
+		return err
+	}
+	if err != nil {
+		if _, undo := t.tx.exec("ROLLBACK TO SAVEPOINT closure"); undo != nil {
+			t.end(undo)
+			return err
+		}
+	}
+	// MySQL replaces a savepoint by the next of its name; SQLite would stack them.
+	if t.tx.dialect == SQLite {
+		if _, release := t.tx.exec("RELEASE SAVEPOINT closure"); release != nil {
+			t.end(release)
+		}
+	}
+	return err
+}
+
+// end holds the transaction for ended: a savepoint that cannot be set or undone leaves nothing to trust.
+func (t *transaction) end(err error) {
+	if t.tx.ended == nil {
+		t.tx.ended = err
+	}
+}
+
+func (t *transaction) commit() (outcome, error) {
+	_, err := t.tx.conn.ExecContext(context.Background(), "COMMIT")
+	if err == nil {
+		t.close(nil)
+		return committed, nil
+	}
+	_ = t.tx.note(err)
+	t.end(err)
+	t.rollback()
+	return outcomeOf(err), fmt.Errorf("commit: %w", err)
+}
+
+// outcomeOf reads the error of a COMMIT. The driver's ErrBadConn means that nothing of the statement was sent, and a deadlock,
+// a busy or a full database that nothing was stored.
+func outcomeOf(err error) outcome {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok && slices.Contains([]uint16{1213, 1205, 1020}, e.Number) {
+		return undone
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && slices.Contains([]int{sqliteBusy, sqliteLocked, sqliteFull}, e.Code()&0xff) {
+		return undone
+	}
+	if errors.Is(err, driver.ErrBadConn) {
+		return undone
+	}
+	return unknown
+}
+
+// rollback ends the transaction and gives the connection back, or throws it away where it cannot be trusted any more.
+func (t *transaction) rollback() {
+	_, err := t.tx.conn.ExecContext(context.Background(), "ROLLBACK")
+	if t.tx.ended != nil && t.tx.dialect == SQLite {
+		err = nil // SQLite may have rolled back by itself; the connection is sound either way
+	}
+	t.close(err)
+}
+
+func (t *transaction) close(broken error) {
+	if broken != nil {
+		_ = t.tx.conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	if err := t.tx.conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) && !errors.Is(err, driver.ErrBadConn) {
+		t.db.log.Warn("closing a database connection failed", "error", err)
+	}
+}

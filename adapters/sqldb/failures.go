@@ -1,0 +1,162 @@
+package sqldb
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/router"
+)
+
+// Failures counts failed attempts and moves aside what is given up. It implements router.Failures.
+type Failures struct {
+	db     *DB
+	outbox *Outbox
+	now    func() time.Time
+}
+
+// NewFailures gives the failures of the consumers whose database is db.
+func NewFailures(db *DB, outbox *Outbox, now func() time.Time) *Failures {
+	return &Failures{db: db, outbox: outbox, now: now}
+}
+
+// Failed implements router.Failures.
+func (f *Failures) Failed(ctx context.Context, failure router.Failure, n int) (count router.Count, err error) {
+	id, now := eventID(failure.Event.ID), Micros(f.now())
+	err = f.db.Atomically(ctx, func(ctx context.Context, tx *Tx) error {
+		_, err := tx.Exec(ctx, tx.dialect.InsertIgnore()+` failures (consumer, event_id, round, attempts, first_failed_at, last_failed_at)
+			VALUES (?, ?, ?, 0, ?, ?)`, failure.Consumer, id[:], failure.Round, now, now)
+		if err != nil {
+			return fmt.Errorf("begin to count failures: %w", err)
+		}
+		// A new round begins at 0. The columns are set from left to right on MySQL: those that look at round come before it.
+		_, err = tx.Exec(ctx, `UPDATE failures SET attempts = CASE WHEN round = ? THEN attempts + ? ELSE ? END,
+			first_failed_at = CASE WHEN round = ? THEN first_failed_at ELSE ? END, last_failed_at = ?, round = ?
+			WHERE consumer = ? AND event_id = ?`,
+			failure.Round, n, n, failure.Round, now, now, failure.Round, failure.Consumer, id[:])
+		if err != nil {
+			return fmt.Errorf("count a failure: %w", err)
+		}
+		var first, last int64
+		err = tx.QueryRow(ctx, "SELECT attempts, first_failed_at, last_failed_at FROM failures WHERE consumer = ? AND event_id = ?",
+			failure.Consumer, id[:]).Scan(&count.Attempts, &first, &last)
+		if err != nil {
+			return fmt.Errorf("read the failures: %w", err)
+		}
+		count.First, count.Last = FromMicros(first), FromMicros(last)
+		return nil
+	})
+	return count, err
+}
+
+// GiveUp implements router.Failures. An event whose predecessors are still missing answers ErrEarly and is not given up before its
+// turn, unless the gap is the reason. One that was applied after all is not given up either.
+func (f *Failures) GiveUp(ctx context.Context, failure router.Failure, count router.Count) error {
+	var put error
+	err := f.db.Atomically(ctx, func(ctx context.Context, tx *Tx) (err error) {
+		var open bool
+		if open, put, err = f.leaveOut(ctx, tx, failure); err != nil || put != nil || !open {
+			return err
+		}
+		id := PoisonID(failure.Consumer, failure.Event.ID, failure.Round)
+		if given, err := f.given(ctx, tx, id); err != nil || given {
+			return err
+		}
+		return f.outbox.Add(ctx, tx, Entry{
+			MessageID: id, Topic: "poison." + failure.Consumer, Key: failure.Event.Key,
+			Metadata: poisonMetadata(id, failure, count), Payload: failure.Event.Data,
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return put
+}
+
+// leaveOut marks the event as left out. open is false where there is nothing to give up.
+func (f *Failures) leaveOut(ctx context.Context, tx *Tx, failure router.Failure) (open bool, put, err error) {
+	e := failure.Event
+	if e.Sequence == 0 {
+		seen, err := unnumberedOf(failure.Consumer, e).seen(ctx, tx)
+		return !seen, nil, err
+	}
+	p := place{failure.Consumer, e.Source, e.Key}
+	at, err := p.lock(ctx, tx, e.Sequence, f.now())
+	if err != nil {
+		return false, nil, err
+	}
+	switch {
+	case e.Sequence <= at.sequence:
+		out, err := p.leftOut(ctx, tx, e.Sequence)
+		return out != nil, nil, err
+	case e.Sequence > at.sequence+1 && !failure.Gap:
+		if at.earlySince.IsZero() {
+			err = p.missing(ctx, tx, f.now())
+		}
+		return false, ErrEarly, err
+	}
+	if err := p.leaveOut(ctx, tx, at.sequence+1, e.Sequence); err != nil {
+		return false, nil, err
+	}
+	return true, nil, p.advance(ctx, tx, at.sequence, e.Sequence, 0, f.now())
+}
+
+// given reports whether the poison message is in the outbox already.
+func (f *Failures) given(ctx context.Context, tx *Tx, id uuid.UUID) (bool, error) {
+	var n int
+	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM outbox WHERE message_id = ?", id[:]).Scan(&n); err != nil {
+		return false, fmt.Errorf("look for the poison message: %w", err)
+	}
+	return n > 0, nil
+}
+
+// PoisonID is the ID of what a consumer gave up in a round: the same whenever it is given up again.
+func PoisonID(consumer, event string, round int) uuid.UUID {
+	return uuid.NewSHA1(eventID(event), []byte(consumer+"/"+strconv.Itoa(round)))
+}
+
+// Limits in bytes, so that a poison message always fits where its event did.
+const (
+	maxReason = 1024
+	maxStack  = 4096
+)
+
+func poisonMetadata(id uuid.UUID, failure router.Failure, count router.Count) map[string]string {
+	m := maps.Clone(failure.Metadata)
+	if m == nil {
+		m = map[string]string{}
+	}
+	m[router.MetaDeduplicationID] = id.String()
+	m[router.MetaPoisonID] = id.String()
+	m[router.MetaPoisonConsumer] = failure.Consumer
+	m[router.MetaPoisonSubject] = failure.Subject
+	m[router.MetaPoisonReason] = clip(strings.Join(strings.Fields(failure.Reason), " "), maxReason)
+	m[router.MetaPoisonAttempts] = strconv.Itoa(count.Attempts)
+	m[router.MetaPoisonFirst] = count.First.UTC().Format(time.RFC3339Nano)
+	m[router.MetaPoisonLast] = count.Last.UTC().Format(time.RFC3339Nano)
+	if failure.Stack != "" {
+		m[router.MetaPoisonStack] = clip(strconv.Quote(clip(failure.Stack, maxStack/2)), maxStack)
+	}
+	if m[contract.MetaID] == "" { // the broker's adapter made the ID from the message's place in a stream that it now leaves
+		m[contract.MetaID] = failure.Event.ID
+	}
+	return m
+}
+
+// clip cuts s to at most n bytes, between characters.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

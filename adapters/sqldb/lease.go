@@ -1,0 +1,67 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/router"
+)
+
+// Acquire implements router.Outbox.
+func (o *Outbox) Acquire(ctx context.Context, holder string, ttl time.Duration) (epoch int64, held bool, err error) {
+	now := o.db.dialect.now()
+	taken, err := o.db.single(ctx, "UPDATE lease SET holder = ?, epoch = epoch + 1, expires_at = "+now+" + ? WHERE name = 'relay' AND expires_at < "+now,
+		holder, ttl.Microseconds())
+	if err != nil || taken == 0 {
+		return 0, false, err
+	}
+	err = o.db.QueryRow(ctx, "SELECT epoch FROM lease WHERE name = 'relay' AND holder = ?", holder).Scan(&epoch)
+	if errors.Is(err, sql.ErrNoRows) { // another took it before we could look
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("read the lease: %w", err)
+	}
+	return epoch, true, nil
+}
+
+// Renew implements router.Outbox.
+func (o *Outbox) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
+	renewed, err := o.db.single(ctx, "UPDATE lease SET expires_at = "+o.db.dialect.now()+" + ? WHERE name = 'relay' AND epoch = ?", ttl.Microseconds(), epoch)
+	if err != nil {
+		return err
+	}
+	if renewed == 0 {
+		return router.ErrLeaseLost
+	}
+	return nil
+}
+
+// Release implements router.Outbox.
+func (o *Outbox) Release(ctx context.Context, epoch int64) error {
+	_, err := o.db.single(ctx, "UPDATE lease SET expires_at = 0 WHERE name = 'relay' AND epoch = ?", epoch)
+	return err
+}
+
+// single runs one statement that commits by itself. On MySQL it takes a reading connection, so that a lease is renewed while all
+// writers wait for locks; SQLite has but the one writer.
+func (db *DB) single(ctx context.Context, query string, args ...any) (affected int64, err error) {
+	if db.dialect == SQLite {
+		err = db.Atomically(ctx, func(ctx context.Context, tx *Tx) (err error) {
+			affected, err = tx.Exec(ctx, query, args...)
+			return err
+		})
+		return affected, err
+	}
+	if !db.ready.Load() {
+		return 0, ErrAway
+	}
+	result, err := db.readers.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, classify(err)
+	}
+	return result.RowsAffected()
+}

@@ -1,0 +1,117 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed mysql/*.sql sqlite/*.sql
+var common embed.FS
+
+// Migrate brings the database to the newest schema: first what every service has (outbox, inbox, lease, failures), then the
+// service's own from the folders mysql and sqlite of migrations. It makes the database where it may. Replicas may call it at once. Each
+// file holds one statement that can be repeated, because on MySQL DDL commits by itself.
+func (db *DB) Migrate(ctx context.Context, migrations fs.FS) error {
+	pool, err := db.migrationPool(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pool.Close() }()
+	for _, set := range []struct {
+		table string
+		files fs.FS
+	}{{"migrations_common", common}, {"migrations_service", migrations}} {
+		if err := db.up(ctx, pool, set.table, set.files); err != nil {
+			return fmt.Errorf("migrate %s: %w", db.cfg.Name, classify(err))
+		}
+	}
+	db.ready.Store(true)
+	return nil
+}
+
+func (db *DB) up(ctx context.Context, pool *sql.DB, table string, files fs.FS) error {
+	folder, err := fs.Sub(files, db.dialect.String())
+	if err != nil {
+		return err
+	}
+	options := []goose.ProviderOption{
+		goose.WithTableName(table), goose.WithDisableGlobalRegistry(true), goose.WithSlog(db.log.With("database", db.cfg.Name)),
+	}
+	dialect := goose.DialectSQLite3
+	if db.dialect == MySQL {
+		dialect = goose.DialectMySQL
+		locker, err := lock.NewMySQLTableLocker(lock.WithTableLockTimeout(250*time.Millisecond, 480))
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithLocker(locker))
+	}
+	provider, err := goose.NewProvider(dialect, pool, folder, options...)
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// migrationPool gives connections of their own to the migrations: those of the writers do not commit by themselves.
+func (db *DB) migrationPool(ctx context.Context) (*sql.DB, error) {
+	if db.dialect == SQLite {
+		path, err := sqlitePath(db.cfg)
+		if err != nil {
+			return nil, err
+		}
+		pool, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)")
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", path, err)
+		}
+		pool.SetMaxOpenConns(1)
+		return pool, nil
+	}
+	cfg, err := mysqlConfig(db.cfg.URL, db.cfg.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := createDatabase(ctx, cfg); err != nil {
+		return nil, err
+	}
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("the database URL: %w", err)
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// createDatabase makes the database where it is missing and the user may. One who may not gets the reason only if it is missing.
+func createDatabase(ctx context.Context, cfg *mysql.Config) error {
+	server := cfg.Clone()
+	server.DBName = ""
+	connector, err := mysql.NewConnector(server)
+	if err != nil {
+		return fmt.Errorf("the database URL: %w", err)
+	}
+	pool := sql.OpenDB(connector)
+	defer func() { _ = pool.Close() }()
+	var name string
+	err = pool.QueryRowContext(ctx, "SELECT schema_name FROM information_schema.schemata WHERE schema_name = ?", cfg.DBName).Scan(&name)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return classify(err)
+	}
+	_, err = pool.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS `"+cfg.DBName+"` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+	if err != nil {
+		return fmt.Errorf("create the database %s: %w", cfg.DBName, classify(err))
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+-- +goose Up
+CREATE TABLE IF NOT EXISTS inbox_origin (
+  consumer VARBINARY(64) NOT NULL PRIMARY KEY,
+  complete TINYINT NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

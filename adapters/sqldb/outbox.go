@@ -1,0 +1,134 @@
+package sqldb
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	wmsql "github.com/ThreeDotsLabs/watermill-sql/v3/pkg/sql"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/correlation"
+	"github.com/millrace/millrace/router"
+)
+
+// Outbox is a service's outbox: what it wants published, stored in the transaction of its cause. It implements router.Outbox.
+type Outbox struct {
+	db  *DB
+	cfg OutboxConfig
+}
+
+// OutboxConfig says whose events these are, and where IDs and times come from.
+type OutboxConfig struct {
+	Source string // of the events: "/millrace/order"
+	NewID  func() uuid.UUID
+	Now    func() time.Time
+}
+
+// NewOutbox gives the outbox in db.
+func NewOutbox(db *DB, cfg OutboxConfig) *Outbox { return &Outbox{db: db, cfg: cfg} }
+
+// Entry is a message to be published as it is.
+type Entry struct {
+	MessageID uuid.UUID // the broker tells repeats by it; an entry with the ID of an earlier one is an error
+	Topic     string
+	Key       string // entries of one key are published in order
+	Sequence  int64  // of the event, 0 where there is none
+	Metadata  map[string]string
+	Payload   []byte
+}
+
+// Publish stores e as event number sequence of its aggregate. Correlation and causation come from ctx. The error is
+// contract.ErrTooLarge for an event that the broker could not take.
+func (o *Outbox) Publish(ctx context.Context, tx *Tx, sequence int64, e contract.Event) error {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", e.Type(), err)
+	}
+	ids := correlation.From(ctx)
+	trace := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, trace)
+	id := o.cfg.NewID()
+	envelope := contract.Envelope{
+		ID: id.String(), Type: e.Type(), Source: o.cfg.Source, Key: e.Key(), Sequence: sequence, Time: o.cfg.Now().UTC().Truncate(time.Microsecond),
+		CorrelationID: ids.Correlation, CausationID: ids.Causation, Traceparent: trace.Get(contract.MetaTraceparent), Data: data,
+	}
+	return o.Add(ctx, tx, Entry{
+		MessageID: id, Topic: contract.Topic(e.Type()), Key: e.Key(), Sequence: sequence, Metadata: envelope.Metadata(), Payload: data,
+	})
+}
+
+// Add stores m. The error is contract.ErrTooLarge for a message that the broker could not take.
+func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
+	size := len(m.Payload)
+	for k, v := range m.Metadata {
+		size += len(k) + len(v)
+	}
+	if size > contract.MaxBytes {
+		return contract.ErrTooLarge
+	}
+	msg := message.NewMessage(m.MessageID.String(), m.Payload)
+	msg.Metadata = m.Metadata
+	publisher, err := wmsql.NewPublisher(executor{tx}, wmsql.PublisherConfig{
+		SchemaAdapter: outboxSchema{entry: m, now: o.cfg.Now()},
+	}, watermill.NopLogger{})
+	if err != nil {
+		return fmt.Errorf("outbox publisher: %w", err)
+	}
+	if err := publisher.Publish(m.Topic, msg); err != nil {
+		return fmt.Errorf("store in the outbox: %w", err)
+	}
+	tx.published = true
+	return nil
+}
+
+// Wake implements router.Outbox.
+func (o *Outbox) Wake() <-chan struct{} { return o.db.wake }
+
+// Pending implements router.Outbox.
+func (o *Outbox) Pending(ctx context.Context, after int64, limit int) (pending []router.Pending, err error) {
+	rows, err := o.db.Query(ctx, `SELECT id, message_id, topic, partition_key, sequence, metadata, payload, created_at
+		FROM outbox WHERE stream_sequence IS NULL AND id > ? ORDER BY id LIMIT ?`, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var (
+			p         router.Pending
+			id        uuid.UUID
+			metadata  []byte
+			createdAt int64
+		)
+		if err := rows.Scan(&p.ID, &id, &p.Topic, &p.Key, &p.Sequence, &metadata, &p.Payload, &createdAt); err != nil {
+			return nil, fmt.Errorf("read the outbox: %w", err)
+		}
+		if err := json.Unmarshal(metadata, &p.Metadata); err != nil {
+			return nil, fmt.Errorf("metadata of outbox row %d: %w", p.ID, err)
+		}
+		p.MessageID, p.CreatedAt = id.String(), FromMicros(createdAt)
+		pending = append(pending, p)
+	}
+	return pending, rows.Err()
+}
+
+// Backlog implements router.Outbox.
+func (o *Outbox) Backlog(ctx context.Context) (router.Backlog, error) {
+	var (
+		b      router.Backlog
+		oldest int64
+	)
+	err := o.db.QueryRow(ctx, `SELECT COUNT(*), COALESCE(MIN(created_at), 0) FROM outbox WHERE stream_sequence IS NULL`).Scan(&b.Rows, &oldest)
+	if err != nil {
+		return b, fmt.Errorf("count the outbox: %w", err)
+	}
+	if oldest > 0 {
+		b.Oldest = FromMicros(oldest)
+	}
+	return b, nil
+}

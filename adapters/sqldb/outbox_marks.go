@@ -1,0 +1,126 @@
+package sqldb
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/router"
+)
+
+// Rows whose marks are stored by one statement: its CASE is read from the top for each row.
+const markStep = 200
+
+// Mark implements router.Outbox.
+func (o *Outbox) Mark(ctx context.Context, epoch int64, rows []router.Published) error {
+	return o.change(ctx, epoch, rows, func(rows []router.Published) (string, []any) {
+		set, args := "SET published_at = ?, stream_sequence = CASE id", []any{Micros(o.cfg.Now())}
+		for _, r := range rows {
+			set += " WHEN ? THEN ?"
+			args = append(args, r.ID, int64(r.StreamSequence)) //nolint:gosec // streams never reach 2^63
+		}
+		return set + " END", args
+	})
+}
+
+// Unmark implements router.Outbox.
+func (o *Outbox) Unmark(ctx context.Context, epoch int64, rows []router.Published) error {
+	err := o.change(ctx, epoch, rows, func([]router.Published) (string, []any) {
+		return "SET published_at = NULL, stream_sequence = NULL", nil
+	})
+	if err == nil {
+		o.db.wakeRelay(len(rows) > 0)
+	}
+	return err
+}
+
+// change sets columns of rows, if the lease of epoch still stands.
+func (o *Outbox) change(
+	ctx context.Context, epoch int64, rows []router.Published, set func([]router.Published) (string, []any),
+) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return o.db.Atomically(ctx, func(ctx context.Context, tx *Tx) error {
+		var current int64
+		err := tx.QueryRow(ctx, "SELECT epoch FROM lease WHERE name = 'relay'"+o.db.dialect.ForShare()).Scan(&current)
+		if err != nil {
+			return fmt.Errorf("read the lease: %w", err)
+		}
+		if current != epoch {
+			return router.ErrLeaseLost
+		}
+		for left := rows; len(left) > 0; {
+			step := left[:min(markStep, len(left))]
+			left = left[len(step):]
+			columns, args := set(step)
+			for _, r := range step {
+				args = append(args, r.ID)
+			}
+			if _, err := tx.Exec(ctx, "UPDATE outbox "+columns+" WHERE id IN "+placeholders(len(step))+o.db.dialect.Limit(len(step)), args...); err != nil {
+				return fmt.Errorf("mark the outbox: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// placeholders gives "(?,?,…)" with n of them.
+func placeholders(n int) string { return "(?" + strings.Repeat(",?", n-1) + ")" }
+
+// Tail implements router.Outbox.
+func (o *Outbox) Tail(ctx context.Context, prefix string, before uint64, limit int) (tail []router.Published, err error) {
+	highest := int64(min(before, 1<<63-1)) //nolint:gosec // bounded on the same line
+	rows, err := o.db.Query(ctx, `SELECT id, message_id, topic, stream_sequence FROM outbox
+		WHERE stream_sequence < ? AND topic LIKE ? ORDER BY stream_sequence DESC LIMIT ?`, highest, prefix+"%", limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var (
+			p  router.Published
+			id uuid.UUID
+		)
+		if err := rows.Scan(&p.ID, &id, &p.Topic, &p.StreamSequence); err != nil {
+			return nil, fmt.Errorf("read the outbox: %w", err)
+		}
+		p.MessageID = id.String()
+		tail = append(tail, p)
+	}
+	return tail, rows.Err()
+}
+
+// Purge implements router.Outbox. It goes by stream sequence, where the oldest stand first and an index leads.
+func (o *Outbox) Purge(ctx context.Context, age time.Duration, limit int) (deleted int64, err error) {
+	ids, err := o.purgeable(ctx, Micros(o.cfg.Now().Add(-age)), limit)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	err = o.db.Atomically(ctx, func(ctx context.Context, tx *Tx) error {
+		deleted, err = tx.Exec(ctx, "DELETE FROM outbox WHERE id IN "+placeholders(len(ids))+" AND stream_sequence IS NOT NULL"+
+			o.db.dialect.Limit(len(ids)), ids...)
+		return err
+	})
+	return deleted, err
+}
+
+func (o *Outbox) purgeable(ctx context.Context, publishedBefore int64, limit int) (ids []any, err error) {
+	rows, err := o.db.Query(ctx, `SELECT id FROM outbox WHERE stream_sequence > 0 AND published_at < ? ORDER BY stream_sequence LIMIT ?`,
+		publishedBefore, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("read the outbox: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}

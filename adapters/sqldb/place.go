@@ -1,0 +1,131 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// place is where the events of one key stand for one consumer.
+type place struct{ consumer, source, key string }
+
+// mark is the last sequence applied or given up at a place, and since when a successor has been waiting for its predecessor.
+type mark struct {
+	sequence   int64
+	earlySince time.Time // zero where none waits
+}
+
+// span is a run of sequences that were jumped over, both ends included. Runs, because a foreign publisher may jump by millions.
+type span struct{ first, last int64 }
+
+const (
+	atPlace     = " WHERE consumer = ? AND source = ? AND partition_key = ?"
+	placeFields = "consumer, source, partition_key"
+)
+
+func (p place) args(more ...any) []any { return append([]any{p.consumer, p.source, p.key}, more...) }
+
+// lock reads the mark and keeps others from it until the commit. A place that is new begins before 1, or before sequence where
+// the stream did not begin at 1 when the consumer was made.
+func (p place) lock(ctx context.Context, tx *Tx, sequence int64, now time.Time) (mark, error) {
+	m, err := p.read(ctx, tx)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return m, err
+	}
+	complete := true
+	err = tx.QueryRow(ctx, "SELECT complete FROM inbox_origin WHERE consumer = ?", p.consumer).Scan(&complete)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return m, fmt.Errorf("read the consumer's origin: %w", err)
+	}
+	begin := int64(0)
+	if !complete {
+		begin = sequence - 1
+	}
+	_, err = tx.Exec(ctx, tx.dialect.InsertIgnore()+" inbox ("+placeFields+", sequence, applied, updated_at) VALUES (?, ?, ?, ?, 0, ?)",
+		p.args(begin, Micros(now))...)
+	if err != nil {
+		return m, fmt.Errorf("begin the inbox of a key: %w", err)
+	}
+	return p.read(ctx, tx)
+}
+
+func (p place) read(ctx context.Context, tx *Tx) (m mark, err error) {
+	var early sql.NullInt64
+	err = tx.QueryRow(ctx, "SELECT sequence, early_since FROM inbox"+atPlace+tx.dialect.ForUpdate(), p.args()...).Scan(&m.sequence, &early)
+	if err != nil {
+		return m, fmt.Errorf("read the inbox: %w", err)
+	}
+	if early.Valid {
+		m.earlySince = FromMicros(early.Int64)
+	}
+	return m, nil
+}
+
+// advance moves the mark from one sequence to another and counts applied effects.
+func (p place) advance(ctx context.Context, tx *Tx, from, to int64, applied int, now time.Time) error {
+	args := append([]any{to, applied, Micros(now)}, p.args(from)...)
+	n, err := tx.Exec(ctx, "UPDATE inbox SET sequence = ?, applied = applied + ?, early_since = NULL, updated_at = ?"+atPlace+" AND sequence = ?", args...)
+	if err != nil {
+		return fmt.Errorf("advance the inbox: %w", err)
+	}
+	if n != 1 {
+		return fmt.Errorf("advance the inbox: the place of %s moved while it was locked", p.consumer)
+	}
+	return nil
+}
+
+// count adds an effect that did not move the mark.
+func (p place) count(ctx context.Context, tx *Tx) error {
+	if _, err := tx.Exec(ctx, "UPDATE inbox SET applied = applied + 1"+atPlace, p.args()...); err != nil {
+		return fmt.Errorf("count in the inbox: %w", err)
+	}
+	return nil
+}
+
+// missing remembers since when a predecessor has been missing.
+func (p place) missing(ctx context.Context, tx *Tx, since time.Time) error {
+	args := append([]any{Micros(since)}, p.args()...)
+	if _, err := tx.Exec(ctx, "UPDATE inbox SET early_since = ?"+atPlace+" AND early_since IS NULL", args...); err != nil {
+		return fmt.Errorf("remember the gap: %w", err)
+	}
+	return nil
+}
+
+// leaveOut remembers that the sequences from first to last were jumped over.
+func (p place) leaveOut(ctx context.Context, tx *Tx, first, last int64) error {
+	if first > last {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO inbox_left_out ("+placeFields+", first_sequence, last_sequence) VALUES (?, ?, ?, ?, ?)", p.args(first, last)...)
+	if err != nil {
+		return fmt.Errorf("remember what was left out: %w", err)
+	}
+	return nil
+}
+
+// leftOut gives the span of jumped-over sequences that holds sequence, nil where it was applied.
+func (p place) leftOut(ctx context.Context, tx *Tx, sequence int64) (*span, error) {
+	var s span
+	err := tx.QueryRow(ctx, "SELECT first_sequence, last_sequence FROM inbox_left_out"+atPlace+" AND first_sequence <= ? AND last_sequence >= ?"+
+		tx.dialect.ForUpdate(), p.args(sequence, sequence)...).Scan(&s.first, &s.last)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what was left out: %w", err)
+	}
+	return &s, nil
+}
+
+// takeIn removes sequence from the span that held it.
+func (p place) takeIn(ctx context.Context, tx *Tx, s span, sequence int64) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM inbox_left_out"+atPlace+" AND first_sequence = ?", p.args(s.first)...); err != nil {
+		return fmt.Errorf("take in what was left out: %w", err)
+	}
+	if err := p.leaveOut(ctx, tx, s.first, sequence-1); err != nil {
+		return err
+	}
+	return p.leaveOut(ctx, tx, sequence+1, s.last)
+}

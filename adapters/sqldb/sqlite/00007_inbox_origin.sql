@@ -1,0 +1,5 @@
+-- +goose Up
+CREATE TABLE IF NOT EXISTS inbox_origin (
+  consumer TEXT NOT NULL PRIMARY KEY,
+  complete INTEGER NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,106 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// errEnded is what a transaction answers after an error that ended it on the server.
+var errEnded = errors.New("the transaction has ended")
+
+// Tx is the transaction that a closure of Atomically works in. It belongs to that closure's goroutine.
+//
+// It remembers an error that ended the transaction on the server: every further statement is refused and nothing is committed,
+// even if the closure swallowed the error. Otherwise the next statement would commit by itself.
+type Tx struct {
+	dialect   Dialect
+	conn      *sql.Conn
+	ended     error // the error that ended it
+	published bool  // rows were added to the outbox
+}
+
+// Exec runs a statement and gives the number of rows that it met, changed or not; never branch on that of an upsert. ctx does not
+// reach the statement: cancelling one undoes everybody else's in the same transaction.
+func (tx *Tx) Exec(_ context.Context, query string, args ...any) (affected int64, err error) {
+	result, err := tx.exec(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	if affected, err = result.RowsAffected(); err != nil {
+		return 0, fmt.Errorf("count the affected rows: %w", err)
+	}
+	return affected, nil
+}
+
+func (tx *Tx) exec(query string, args ...any) (sql.Result, error) {
+	if tx.ended != nil {
+		return nil, tx.refusal()
+	}
+	result, err := tx.conn.ExecContext(context.Background(), query, args...)
+	return result, tx.note(err)
+}
+
+// Query reads rows. The caller closes them before the next statement.
+func (tx *Tx) Query(_ context.Context, query string, args ...any) (*Rows, error) {
+	if tx.ended != nil {
+		return nil, tx.refusal()
+	}
+	rows, err := tx.conn.QueryContext(context.Background(), query, args...) //nolint:sqlclosecheck,rowserrcheck // through Rows
+	if err != nil {
+		return nil, tx.note(err)
+	}
+	return &Rows{rows: rows, note: tx.note}, nil
+}
+
+// QueryRow reads one row; Scan gives sql.ErrNoRows where there is none.
+func (tx *Tx) QueryRow(_ context.Context, query string, args ...any) *Row {
+	if tx.ended != nil {
+		return &Row{err: tx.refusal()}
+	}
+	return &Row{row: tx.conn.QueryRowContext(context.Background(), query, args...), note: tx.note}
+}
+
+// note keeps the first error that ended the transaction.
+func (tx *Tx) note(err error) error {
+	if tx.ended == nil && judge(err) != fine {
+		tx.ended = err
+	}
+	return err
+}
+
+func (tx *Tx) refusal() error { return fmt.Errorf("%w: %w", errEnded, tx.ended) }
+
+// Rows are the rows of a query, used like sql.Rows.
+type Rows struct {
+	rows *sql.Rows
+	note func(error) error
+}
+
+// Next moves to the next row.
+func (r *Rows) Next() bool { return r.rows.Next() }
+
+// Scan reads the row.
+func (r *Rows) Scan(dest ...any) error { return r.note(r.rows.Scan(dest...)) }
+
+// Err gives the error that ended the rows early.
+func (r *Rows) Err() error { return r.note(r.rows.Err()) }
+
+// Close lets the rows go.
+func (r *Rows) Close() error { return r.note(r.rows.Close()) }
+
+// Row is the one row of a query, used like sql.Row.
+type Row struct {
+	row  *sql.Row
+	err  error
+	note func(error) error
+}
+
+// Scan reads the row; the error is sql.ErrNoRows where there is none.
+func (r *Row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	return r.note(r.row.Scan(dest...))
+}
