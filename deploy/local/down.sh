@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Stops what up.sh started, services first so that they can drain. The data stays under .build/local.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/common.sh"
+
+for service in event order user; do halt "$service" 12; done
+"$here/nats.sh" stop
+"$here/mariadb.sh" stop

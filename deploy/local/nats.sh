@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# A private nats-server with deploy/nats.conf, built from the module that go.mod names, on loopback.
+#
+#   nats.sh build | start | stop | address
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+server=$root/.build/nats-server
+
+build() { (cd "$root" && go build -o "$server" github.com/nats-io/nats-server/v2); }
+
+start() {
+  if running nats; then return; fi
+  build
+  remember nats-port "$(free_port "${MILLRACE_NATS_PORT:-14222}")"
+  mkdir -p "$state/nats"
+  export NATS_STORE_DIR=$state/nats
+  export NATS_USER_PASSWORD=${NATS_USER_PASSWORD:-local-user} NATS_ORDER_PASSWORD=${NATS_ORDER_PASSWORD:-local-order} \
+    NATS_EVENT_PASSWORD=${NATS_EVENT_PASSWORD:-local-event}
+  launch nats "$server" -c "$root/deploy/nats.conf" -a 127.0.0.1 -p "$(recall nats-port)"
+  wait_for nats 30 port_open "$(recall nats-port)"
+}
+
+case ${1:-} in
+  build) build ;;
+  start) start ;;
+  stop) halt nats ;;
+  address) echo "127.0.0.1:$(recall nats-port)" ;;
+  *) fail "usage: nats.sh build | start | stop | address" ;;
+esac

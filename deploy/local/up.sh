@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The split run without Docker: MariaDB, nats-server with deploy/nats.conf, and one process per service, all on loopback and
+# under .build/local. Running it again starts what is missing. down.sh stops it; nothing is lost in between.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/common.sh"
+
+(cd "$root" && go build -o .build/millrace .)
+"$here/mariadb.sh" start
+"$here/nats.sh" start
+[ -n "$(recall secret-key)" ] || (umask 077 && remember secret-key "$(head -c 32 /dev/urandom | base64 | tr -d '\n')")
+
+database=$("$here/mariadb.sh" url)
+nats=$("$here/nats.sh" address)
+
+# serve NAME FIRST_PORT PASSWORD
+serve() {
+  if running "$1"; then return; fi
+  remember "$1-port" "$(free_port "$2")"
+  MILLRACE_SERVICE=$1 \
+    MILLRACE_HTTP_ADDR=127.0.0.1:$(recall "$1-port") \
+    MILLRACE_DATABASE_URL=$database \
+    MILLRACE_BROKER_URL=nats://$1:$3@$nats \
+    MILLRACE_DATA_DIR=$state/$1 \
+    MILLRACE_SECRET_KEY=$(recall secret-key) \
+    MILLRACE_JWKS_URL=http://127.0.0.1:$(recall user-port)/.well-known/jwks.json \
+    MILLRACE_ADMIN_PASSWORD=${MILLRACE_ADMIN_PASSWORD:-local-admin-password} \
+    launch "$1" "$root/.build/millrace"
+}
+
+serve user 18081 "${NATS_USER_PASSWORD:-local-user}"
+serve order 18082 "${NATS_ORDER_PASSWORD:-local-order}"
+serve event 18083 "${NATS_EVENT_PASSWORD:-local-event}"
+for service in user order event; do
+  wait_for "$service" 60 curl -fsS "http://127.0.0.1:$(recall $service-port)/readyz"
+done
+
+cat <<TXT
+user     http://127.0.0.1:$(recall user-port)
+order    http://127.0.0.1:$(recall order-port)
+event    http://127.0.0.1:$(recall event-port)
+nats     $nats
+mariadb  $database
+admin    admin@localhost, ${MILLRACE_ADMIN_PASSWORD:-local-admin-password} (as set at the first start)
+logs     $state/*.log
+TXT
