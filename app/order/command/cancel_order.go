@@ -1,0 +1,57 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/order"
+	"github.com/millrace/millrace/app/principal"
+)
+
+// CancelOrder ends a placed order.
+type CancelOrder struct {
+	Caller principal.Principal
+	ID     uuid.UUID
+	Reason string // may be empty
+}
+
+// CancelOrderHandler handles CancelOrder.
+type CancelOrderHandler struct {
+	store Store
+	now   func() time.Time
+}
+
+// NewCancelOrderHandler returns a handler on store.
+func NewCancelOrderHandler(store Store, now func() time.Time) *CancelOrderHandler {
+	return &CancelOrderHandler{store: store, now: now}
+}
+
+// Handle stores the cancelled order with its event order.cancelled.v1 and gives it. An order that was cancelled before is given as
+// it is, without another event. It refuses with order.ErrNotFound who is neither owner nor admin.
+func (h *CancelOrderHandler) Handle(ctx context.Context, c CancelOrder) (order.Order, error) {
+	var o order.Order
+	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if o, err = owned(ctx, tx, c.Caller, c.ID); err != nil {
+			return err
+		}
+		return cancel(ctx, tx, &o, c.Reason, h.now())
+	})
+	if err != nil {
+		return order.Order{}, err
+	}
+	return o, nil
+}
+
+// cancel stores o cancelled, with its event, unless it is cancelled already.
+func cancel(ctx context.Context, tx Tx, o *order.Order, reason string, at time.Time) error {
+	cancelled, err := o.Cancel(reason, at)
+	if err != nil || cancelled == nil {
+		return err
+	}
+	if err := tx.Update(ctx, *o); err != nil {
+		return err
+	}
+	return tx.Publish(ctx, o.Sequence, cancelled)
+}

@@ -1,0 +1,50 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/principal"
+)
+
+// DeleteOrder removes an order.
+type DeleteOrder struct {
+	Caller principal.Principal
+	ID     uuid.UUID
+}
+
+// DeleteOrderHandler handles DeleteOrder.
+type DeleteOrderHandler struct {
+	store Store
+	now   func() time.Time
+}
+
+// NewDeleteOrderHandler returns a handler on store.
+func NewDeleteOrderHandler(store Store, now func() time.Time) *DeleteOrderHandler {
+	return &DeleteOrderHandler{store: store, now: now}
+}
+
+// Handle removes the order and stores its event order.deleted.v1, after order.cancelled.v1 where it was still placed. It refuses
+// with order.ErrNotFound who is neither owner nor admin.
+func (h *DeleteOrderHandler) Handle(ctx context.Context, c DeleteOrder) error {
+	return h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
+		o, err := owned(ctx, tx, c.Caller, c.ID)
+		if err != nil {
+			return err
+		}
+		at := h.now()
+		if err := cancel(ctx, tx, &o, "", at); err != nil {
+			return err
+		}
+		deleted, err := o.Delete(at)
+		if err != nil {
+			return err
+		}
+		if err := tx.Delete(ctx, o.ID); err != nil {
+			return err
+		}
+		return tx.Publish(ctx, o.Sequence, deleted)
+	})
+}

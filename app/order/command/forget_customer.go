@@ -1,0 +1,70 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/order"
+)
+
+// ordersPerStep bounds one transaction of a fan-out: a user may have any number of orders, and a transaction holds its locks and,
+// on SQLite, everybody's only writer.
+const ordersPerStep = 100
+
+// ForgetCustomer takes note of an account that was deleted.
+type ForgetCustomer struct {
+	Event contract.Envelope
+	User  contract.User
+}
+
+// ForgetCustomerHandler handles ForgetCustomer.
+type ForgetCustomerHandler struct {
+	inbox Inbox
+	now   func() time.Time
+}
+
+// NewForgetCustomerHandler returns a handler on inbox.
+func NewForgetCustomerHandler(inbox Inbox, now func() time.Time) *ForgetCustomerHandler {
+	return &ForgetCustomerHandler{inbox: inbox, now: now}
+}
+
+// Handle marks the account deleted and cancels its placed orders with the reason user_deleted, each with its event, in as many
+// transactions as it takes. From the first on no order of the user can be placed, so that the last leaves none.
+func (h *ForgetCustomerHandler) Handle(ctx context.Context, c ForgetCustomer) error {
+	id, err := userID(c.User)
+	if err != nil {
+		return err
+	}
+	return h.inbox.ApplyInSteps(ctx, c.Event, func(ctx context.Context, tx Tx, _ bool) (done bool, err error) {
+		if err := tx.ForgetCustomer(ctx, id, c.User.UpdatedAt); err != nil {
+			return false, err
+		}
+		return h.cancelSome(ctx, tx, id)
+	})
+}
+
+// cancelSome cancels the oldest placed orders of a user, and is done where that were all. It locks them one by one, by ID, as
+// everybody does who changes one.
+func (h *ForgetCustomerHandler) cancelSome(ctx context.Context, tx Tx, userID uuid.UUID) (done bool, err error) {
+	ids, err := tx.PlacedBy(ctx, userID, ordersPerStep)
+	if err != nil {
+		return false, err
+	}
+	for _, id := range ids {
+		o, err := tx.ForUpdate(ctx, id)
+		if errors.Is(err, order.ErrNotFound) {
+			continue // its owner deleted it meanwhile
+		}
+		if err != nil {
+			return false, err
+		}
+		if err := cancel(ctx, tx, &o, contract.ReasonUserDeleted, h.now()); err != nil {
+			return false, err
+		}
+	}
+	return len(ids) < ordersPerStep, nil
+}

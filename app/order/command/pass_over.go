@@ -1,0 +1,21 @@
+package command
+
+import (
+	"context"
+
+	"github.com/millrace/millrace/app/contract"
+)
+
+// PassOver takes note of an event that means nothing to orders.
+type PassOver struct{ Event contract.Envelope }
+
+// PassOverHandler handles PassOver.
+type PassOverHandler struct{ inbox Inbox }
+
+// NewPassOverHandler returns a handler on inbox.
+func NewPassOverHandler(inbox Inbox) *PassOverHandler { return &PassOverHandler{inbox: inbox} }
+
+// Handle remembers the event and does nothing else: its key's sequence must be seen whole, or the next event would wait for it.
+func (h *PassOverHandler) Handle(ctx context.Context, c PassOver) error {
+	return h.inbox.Apply(ctx, c.Event, func(context.Context, Tx, bool) error { return nil })
+}

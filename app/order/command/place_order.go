@@ -1,0 +1,77 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/order"
+	"github.com/millrace/millrace/app/principal"
+)
+
+// PlaceOrder makes an order, for the caller or, where UserID is another, for that user.
+type PlaceOrder struct {
+	Caller   principal.Principal
+	UserID   *uuid.UUID // nil: the caller
+	Items    []order.Item
+	Currency string
+	Note     string
+}
+
+// PlaceOrderHandler handles PlaceOrder.
+type PlaceOrderHandler struct {
+	store Store
+	newID func() uuid.UUID
+	now   func() time.Time
+}
+
+// NewPlaceOrderHandler returns a handler on store.
+func NewPlaceOrderHandler(store Store, newID func() uuid.UUID, now func() time.Time) *PlaceOrderHandler {
+	return &PlaceOrderHandler{store: store, newID: newID, now: now}
+}
+
+// Handle stores the order with its event order.placed.v1. It refuses with order.ErrForeignUser who is no admin and orders for
+// another, and with order.ErrCustomerDeleted an order for a deleted account. The customer is locked until the commit: an order
+// is either there when the account's deletion cancels all, or refused.
+func (h *PlaceOrderHandler) Handle(ctx context.Context, c PlaceOrder) (order.Order, error) {
+	draft, err := c.draft()
+	if err != nil {
+		return order.Order{}, err
+	}
+	o, placed, err := order.Place(h.newID(), draft, h.now())
+	if err != nil {
+		return order.Order{}, err
+	}
+	err = h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error { return place(ctx, tx, o, placed) })
+	if err != nil {
+		return order.Order{}, err
+	}
+	return o, nil
+}
+
+func place(ctx context.Context, tx Tx, o order.Order, placed contract.Event) error {
+	customer, err := tx.Customer(ctx, o.UserID)
+	if err != nil {
+		return err
+	}
+	if err := customer.CheckOrders(); err != nil {
+		return err
+	}
+	if err := tx.Insert(ctx, o); err != nil {
+		return err
+	}
+	return tx.Publish(ctx, o.Sequence, placed)
+}
+
+func (c PlaceOrder) draft() (order.Draft, error) {
+	d := order.Draft{UserID: c.Caller.UserID, Items: c.Items, Currency: c.Currency, Note: c.Note}
+	if c.UserID != nil {
+		d.UserID = *c.UserID
+	}
+	if !c.Caller.Owns(d.UserID) {
+		return order.Draft{}, order.ErrForeignUser
+	}
+	return d, nil
+}

@@ -1,0 +1,56 @@
+// Package command changes orders, for callers and for the user service's events: one use case per file, and what they need of
+// the world.
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/order"
+)
+
+// Store keeps orders.
+type Store interface {
+	// Atomically commits what fn did through tx, or nothing if fn or the commit fails. fn may run again after a deadlock, so it
+	// must have no effect except through tx.
+	Atomically(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
+}
+
+// Inbox applies each event once, in its key's order. Its methods give nil for a repeat, which has no effect, and a failure of kind
+// fault.Early for an event whose predecessor is missing. An event is late where a newer one of its key was applied before it.
+type Inbox interface {
+	// Apply runs effect and remembers e in one transaction. effect may run again, as in Store.Atomically.
+	Apply(ctx context.Context, e contract.Envelope, effect func(ctx context.Context, tx Tx, late bool) error) error
+	// ApplyInSteps runs step, each time in a transaction of its own, until it is done, and remembers e with the last. After a crash
+	// it begins again with the first.
+	ApplyInSteps(ctx context.Context, e contract.Envelope, step func(ctx context.Context, tx Tx, late bool) (done bool, err error)) error
+}
+
+// Tx is one transaction on orders, on what is known of customers, and on the events about orders.
+type Tx interface {
+	// Customer reads what is known of a user and keeps others from changing it until the transaction ends. Where nothing is known it
+	// makes the row, so that there is something to lock.
+	Customer(ctx context.Context, userID uuid.UUID) (order.Customer, error)
+	// RecordCustomer stores what an event says of a user, unless a newer version is known. That an account was deleted stays.
+	RecordCustomer(ctx context.Context, c order.Customer) error
+	// ForgetCustomer marks the account of a user deleted. It waits for whoever places an order for that user, and holds off who
+	// would.
+	ForgetCustomer(ctx context.Context, userID uuid.UUID, at time.Time) error
+	// PlacedBy reads the IDs of up to limit placed orders of a user, oldest first, without a lock.
+	PlacedBy(ctx context.Context, userID uuid.UUID, limit int) ([]uuid.UUID, error)
+
+	// Insert adds an order.
+	Insert(ctx context.Context, o order.Order) error
+	// ForUpdate reads an order and keeps others from changing it until the transaction ends. The error is order.ErrNotFound where
+	// there is none.
+	ForUpdate(ctx context.Context, id uuid.UUID) (order.Order, error)
+	// Update stores an order, which is one version ahead of the stored one.
+	Update(ctx context.Context, o order.Order) error
+	// Delete removes an order.
+	Delete(ctx context.Context, id uuid.UUID) error
+	// Publish adds an event to the outbox; sequence numbers it among its order's events.
+	Publish(ctx context.Context, sequence int64, e contract.Event) error
+}

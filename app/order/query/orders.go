@@ -1,0 +1,62 @@
+package query
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/order"
+	"github.com/millrace/millrace/app/principal"
+)
+
+// Orders asks for a page of orders, newest first.
+type Orders struct {
+	Caller principal.Principal
+	UserID *uuid.UUID   // nil: all that the caller may see
+	Status order.Status // empty: any
+	Before *uuid.UUID   // the last page's Next
+	Limit  int
+}
+
+// OrdersPage is one page. Next is nil on the last one.
+type OrdersPage struct {
+	Orders []order.Order
+	Next   *uuid.UUID
+}
+
+// OrdersHandler handles Orders.
+type OrdersHandler struct{ store Store }
+
+// NewOrdersHandler returns a handler on store.
+func NewOrdersHandler(store Store) *OrdersHandler { return &OrdersHandler{store: store} }
+
+// Handle gives admins everybody's orders, others their own, and refuses with order.ErrForeignUser who is no admin and names
+// another. Orders that come or go meanwhile neither repeat nor hide the others, because a page begins behind an ID and not at a
+// count.
+func (h *OrdersHandler) Handle(ctx context.Context, q Orders) (OrdersPage, error) {
+	filter, err := q.filter()
+	if err != nil {
+		return OrdersPage{}, err
+	}
+	orders, err := h.store.List(ctx, filter, q.Limit+1)
+	if err != nil {
+		return OrdersPage{}, err
+	}
+	if len(orders) <= q.Limit {
+		return OrdersPage{Orders: orders}, nil
+	}
+	orders = orders[:q.Limit]
+	return OrdersPage{Orders: orders, Next: &orders[q.Limit-1].ID}, nil
+}
+
+func (q Orders) filter() (Filter, error) {
+	f := Filter{UserID: q.UserID, Status: q.Status, Before: q.Before}
+	if f.UserID == nil && !q.Caller.Admin() {
+		own := uuid.UUID(q.Caller.UserID)
+		f.UserID = &own
+	}
+	if f.UserID != nil && !q.Caller.Owns(*f.UserID) {
+		return Filter{}, order.ErrForeignUser
+	}
+	return f, nil
+}

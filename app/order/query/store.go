@@ -1,0 +1,25 @@
+// Package query reads orders: one question per file.
+package query
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/order"
+)
+
+// Store reads orders, without locks.
+type Store interface {
+	// ByID reads an order. The error is order.ErrNotFound where there is none.
+	ByID(ctx context.Context, id uuid.UUID) (order.Order, error)
+	// List reads up to limit orders, newest first.
+	List(ctx context.Context, f Filter, limit int) ([]order.Order, error)
+}
+
+// Filter chooses orders.
+type Filter struct {
+	UserID *uuid.UUID   // nil: everybody's
+	Status order.Status // empty: any
+	Before *uuid.UUID   // only orders older than this one; nil: from the newest
+}

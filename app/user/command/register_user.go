@@ -1,0 +1,54 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/principal"
+	"github.com/millrace/millrace/app/user"
+)
+
+// RegisterUser makes an account for whoever asks.
+type RegisterUser struct {
+	Email    string
+	Name     string
+	Password string
+}
+
+// RegisterUserHandler handles RegisterUser.
+type RegisterUserHandler struct {
+	store  Store
+	hasher Hasher
+	newID  func() uuid.UUID
+	now    func() time.Time
+}
+
+// NewRegisterUserHandler returns a handler on store.
+func NewRegisterUserHandler(store Store, hasher Hasher, newID func() uuid.UUID, now func() time.Time) *RegisterUserHandler {
+	return &RegisterUserHandler{store: store, hasher: hasher, newID: newID, now: now}
+}
+
+// Handle stores the account with its event user.created.v1, or refuses it with user.ErrEmailTaken.
+func (h *RegisterUserHandler) Handle(ctx context.Context, c RegisterUser) (user.User, error) {
+	applicant, err := user.Apply(c.Email, c.Name, c.Password)
+	if err != nil {
+		return user.User{}, err
+	}
+	hash, err := h.hasher.Hash(ctx, applicant.Password())
+	if err != nil {
+		return user.User{}, err
+	}
+	u, created := applicant.Register(h.newID(), hash, principal.RoleUser, h.now())
+	err = h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.Insert(ctx, u); err != nil {
+			return err
+		}
+		return tx.Publish(ctx, u.Sequence, created)
+	})
+	if err != nil {
+		return user.User{}, err
+	}
+	return u, nil
+}

@@ -1,0 +1,54 @@
+// Package command changes accounts: one use case per file, and what they need of the world.
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/principal"
+	"github.com/millrace/millrace/app/user"
+)
+
+// Store keeps accounts.
+type Store interface {
+	// Atomically commits what fn did through tx, or nothing if fn or the commit fails. fn may run again after a deadlock, so it
+	// must have no effect except through tx, and nothing slow: no hashing.
+	Atomically(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
+	// ByID reads an account without a lock. The error is user.ErrNotFound where there is none.
+	ByID(ctx context.Context, id uuid.UUID) (user.User, error)
+	// ByEmail reads the account of a normalised e-mail address without a lock. The error is user.ErrNotFound where there is none.
+	ByEmail(ctx context.Context, email string) (user.User, error)
+}
+
+// Tx is one transaction on accounts and on the events about them.
+type Tx interface {
+	// Insert adds an account. The error is user.ErrEmailTaken where another has its e-mail address.
+	Insert(ctx context.Context, u user.User) error
+	// ForUpdate reads an account and keeps others from changing it until the transaction ends. The error is user.ErrNotFound where
+	// there is none.
+	ForUpdate(ctx context.Context, id uuid.UUID) (user.User, error)
+	// Admins reads the IDs of all admins and keeps others from changing who is one until the transaction ends. It comes before
+	// ForUpdate, so that two such transactions wait for each other in one order.
+	Admins(ctx context.Context) (user.Admins, error)
+	// Update stores an account, which is one version ahead of the stored one. The error is user.ErrEmailTaken where another has its
+	// e-mail address.
+	Update(ctx context.Context, u user.User) error
+	// Delete removes an account and everything personal with it.
+	Delete(ctx context.Context, id uuid.UUID) error
+	// Publish adds an event to the outbox; sequence numbers it among its account's events.
+	Publish(ctx context.Context, sequence int64, e contract.Event) error
+}
+
+// Hasher hashes passwords, slowly on purpose; ctx ends the wait for a turn.
+type Hasher interface {
+	Hash(ctx context.Context, password string) (string, error)
+	Verify(ctx context.Context, hash, password string) (bool, error)
+}
+
+// TokenIssuer makes access tokens.
+type TokenIssuer interface {
+	Issue(ctx context.Context, p principal.Principal) (token string, expires time.Time, err error)
+}

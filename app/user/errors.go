@@ -1,0 +1,27 @@
+package user
+
+import "github.com/millrace/millrace/app/fault"
+
+// What an account refuses. The codes are part of the API.
+var (
+	ErrNotFound   = fault.New(fault.NotFound, "user_not_found", "There is no such user.")
+	ErrEmailTaken = fault.New(fault.Conflict, "email_taken", "Another account has this e-mail address.")
+	ErrLastAdmin  = fault.New(fault.Conflict, "last_admin", "The last admin can be neither removed nor demoted.")
+	ErrRole       = fault.New(fault.Forbidden, "role_forbidden", "Only an admin may change a role.")
+	ErrSignIn     = fault.New(fault.Unauthenticated, "bad_credentials", "E-mail address and password do not fit.")
+)
+
+// ErrPasswordMissing refuses a new e-mail address that one gives oneself without the current password.
+var ErrPasswordMissing = fault.NewInvalid(fault.Field{
+	Location: "body.current_password",
+	Message:  "is needed to change one's own e-mail address",
+})
+
+// ErrWrongPassword refuses a change that the current password had to confirm. It is no ErrSignIn: the access token is good, and
+// an answer of 401 would sign the caller out.
+var ErrWrongPassword = &fault.Error{
+	Kind:    fault.Forbidden,
+	Code:    "wrong_password",
+	Message: "The current password is wrong.",
+	Fields:  []fault.Field{{Location: "body.current_password", Message: "is wrong"}},
+}

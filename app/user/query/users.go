@@ -1,0 +1,66 @@
+package query
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/app/principal"
+	"github.com/millrace/millrace/app/user"
+)
+
+// ErrForbidden refuses the list of accounts to who is no admin.
+var ErrForbidden = fault.New(fault.Forbidden, "forbidden", "Only an admin may list users.")
+
+// Users asks for a page of accounts, newest first.
+type Users struct {
+	Caller principal.Principal
+	Email  string     // in any spelling; empty: all
+	Before *uuid.UUID // the last page's Next
+	Limit  int
+}
+
+// UsersPage is one page. Next is nil on the last one.
+type UsersPage struct {
+	Users []user.User
+	Next  *uuid.UUID
+}
+
+// UsersHandler handles Users.
+type UsersHandler struct{ store Store }
+
+// NewUsersHandler returns a handler on store.
+func NewUsersHandler(store Store) *UsersHandler { return &UsersHandler{store: store} }
+
+// Handle gives the page to admins and ErrForbidden to others. Accounts that come or go meanwhile neither repeat nor hide the
+// others, because a page begins behind an ID and not at a count.
+func (h *UsersHandler) Handle(ctx context.Context, q Users) (UsersPage, error) {
+	if !q.Caller.Admin() {
+		return UsersPage{}, ErrForbidden
+	}
+	filter, err := q.filter()
+	if err != nil {
+		return UsersPage{}, err
+	}
+	users, err := h.store.List(ctx, filter, q.Limit+1)
+	if err != nil {
+		return UsersPage{}, err
+	}
+	if len(users) <= q.Limit {
+		return UsersPage{Users: users}, nil
+	}
+	users = users[:q.Limit]
+	return UsersPage{Users: users, Next: &users[q.Limit-1].ID}, nil
+}
+
+func (q Users) filter() (Filter, error) {
+	if q.Email == "" {
+		return Filter{Before: q.Before}, nil
+	}
+	email, ok := user.NormalEmail(q.Email)
+	if !ok {
+		return Filter{}, fault.NewInvalid(fault.Field{Location: "query.email", Message: "must be a whole e-mail address"})
+	}
+	return Filter{Email: email, Before: q.Before}, nil
+}
