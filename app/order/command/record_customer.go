@@ -19,7 +19,9 @@ type RecordCustomer struct {
 type RecordCustomerHandler struct{ inbox Inbox }
 
 // NewRecordCustomerHandler returns a handler on inbox.
-func NewRecordCustomerHandler(inbox Inbox) *RecordCustomerHandler { return &RecordCustomerHandler{inbox: inbox} }
+func NewRecordCustomerHandler(inbox Inbox) *RecordCustomerHandler {
+	return &RecordCustomerHandler{inbox: inbox}
+}
 
 // Handle stores the account's state, once. A late event does not take a newer state back: the version decides.
 func (h *RecordCustomerHandler) Handle(ctx context.Context, c RecordCustomer) error {

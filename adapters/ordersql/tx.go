@@ -1,0 +1,93 @@
+package ordersql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/order"
+)
+
+// errMoved says that a row was not at the version that its change began from: it was changed without its lock.
+var errMoved = errors.New("the stored version is not the one that was read")
+
+// tx implements command.Tx.
+type tx struct {
+	*sqldb.Tx
+
+	dialect sqldb.Dialect
+	outbox  *sqldb.Outbox
+}
+
+// Insert implements command.Tx.
+func (t tx) Insert(ctx context.Context, o order.Order) error {
+	items, err := encode(o.Items)
+	if err != nil {
+		return err
+	}
+	_, err = t.Exec(ctx, "INSERT INTO orders ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		o.ID[:], o.UserID[:], string(o.Status), items, o.Currency, o.Total, o.Note, o.Version, o.Sequence,
+		sqldb.Micros(o.CreatedAt), sqldb.Micros(o.UpdatedAt), micros(o.CancelledAt), o.CancelReason)
+	return wrap("insert an order", err)
+}
+
+// ForUpdate implements command.Tx.
+func (t tx) ForUpdate(ctx context.Context, id uuid.UUID) (order.Order, error) {
+	return scanOne(t.QueryRow(ctx, "SELECT "+columns+" FROM orders WHERE id = ?"+t.dialect.ForUpdate(), id[:]))
+}
+
+// Update implements command.Tx.
+func (t tx) Update(ctx context.Context, o order.Order) error {
+	items, err := encode(o.Items)
+	if err != nil {
+		return err
+	}
+	met, err := t.Exec(ctx, `UPDATE orders SET status = ?, items = ?, total = ?, note = ?, version = ?, sequence = ?, updated_at = ?,
+		cancelled_at = ?, cancel_reason = ? WHERE id = ? AND version = ?`,
+		string(o.Status), items, o.Total, o.Note, o.Version, o.Sequence, sqldb.Micros(o.UpdatedAt),
+		micros(o.CancelledAt), o.CancelReason, o.ID[:], o.Version-1)
+	if err == nil && met != 1 {
+		err = errMoved
+	}
+	return wrap("update an order", err)
+}
+
+// Delete implements command.Tx.
+func (t tx) Delete(ctx context.Context, id uuid.UUID) error {
+	_, err := t.Exec(ctx, "DELETE FROM orders WHERE id = ?", id[:])
+	return wrap("delete an order", err)
+}
+
+// PlacedBy implements command.Tx.
+func (t tx) PlacedBy(ctx context.Context, userID uuid.UUID, limit int) (ids []uuid.UUID, err error) {
+	rows, err := t.Query(ctx, "SELECT id FROM orders WHERE user_id = ? AND status = ? ORDER BY id LIMIT ?",
+		userID[:], string(order.Placed), limit)
+	if err != nil {
+		return nil, fmt.Errorf("read a user's orders: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("read a user's orders: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+// Publish implements command.Tx.
+func (t tx) Publish(ctx context.Context, sequence int64, e contract.Event) error {
+	return t.outbox.Publish(ctx, t.Tx, sequence, e)
+}
+
+func wrap(what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}

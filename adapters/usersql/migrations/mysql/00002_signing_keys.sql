@@ -1,0 +1,7 @@
+-- +goose Up
+CREATE TABLE IF NOT EXISTS signing_keys (
+  id         VARBINARY(64) NOT NULL PRIMARY KEY,
+  public     VARBINARY(1024) NOT NULL,
+  sealed     VARBINARY(4096) NOT NULL,
+  created_at BIGINT NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -1,0 +1,37 @@
+package usersql
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/user"
+)
+
+const columns = "id, email, name, password_hash, role, version, sequence, created_at, updated_at"
+
+// row is one row of the table, of a query for one or for many.
+type row interface{ Scan(dest ...any) error }
+
+// scanOne reads an account; the error is user.ErrNotFound where there is none.
+func scanOne(r row) (user.User, error) {
+	u, err := scan(r)
+	if errors.Is(err, sql.ErrNoRows) {
+		return user.User{}, user.ErrNotFound
+	}
+	return u, err
+}
+
+func scan(r row) (user.User, error) {
+	var (
+		u                    user.User
+		createdAt, updatedAt int64
+	)
+	err := r.Scan(&u.ID, &u.Email, &u.Name, &u.PasswordHash, &u.Role, &u.Version, &u.Sequence, &createdAt, &updatedAt)
+	if err != nil {
+		return user.User{}, fmt.Errorf("read a user: %w", err)
+	}
+	u.CreatedAt, u.UpdatedAt = sqldb.FromMicros(createdAt), sqldb.FromMicros(updatedAt)
+	return u, nil
+}
