@@ -1,0 +1,91 @@
+package rest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/swaggest/swgui/v5/static"
+)
+
+//go:embed docs
+var docsPage embed.FS
+
+// docsPolicy lets the page load what this server serves and nothing else; Swagger UI sets styles by itself and has its icons
+// inline.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+	"connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// documents serves the OpenAPI document and the page that shows it. The document is made at its first request, when all
+// services have registered.
+func (s *Server) documents(mux *chi.Mux) {
+	document := sync.OnceValues(func() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) })
+	mux.Get("/openapi.json", func(w http.ResponseWriter, r *http.Request) {
+		data, err := document()
+		if err != nil {
+			WriteProblem(w, r, fmt.Errorf("write the OpenAPI document: %w", err))
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-cache")
+		_, _ = w.Write(data)
+	})
+	mux.Get("/docs", func(w http.ResponseWriter, r *http.Request) { serveDocs(w, r, "index.html") })
+	mux.Get("/docs/{file}", func(w http.ResponseWriter, r *http.Request) { serveDocs(w, r, chi.URLParam(r, "file")) })
+}
+
+var docsTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".png":  "image/png",
+}
+
+func serveDocs(w http.ResponseWriter, r *http.Request, file string) {
+	w.Header().Set("Content-Security-Policy", docsPolicy)
+	w.Header().Set("Cache-Control", "no-cache")
+	mediaType, known := docsTypes[path.Ext(file)]
+	if !known {
+		WriteProblem(w, r, errNoRoute)
+		return
+	}
+	w.Header().Set("Content-Type", mediaType)
+	if data, err := docsPage.ReadFile("docs/" + file); err == nil {
+		_, _ = w.Write(data)
+		return
+	}
+	if data, err := static.FS.ReadFile(file); err == nil {
+		_, _ = w.Write(data)
+		return
+	}
+	packed, err := static.FS.ReadFile(file + ".gz")
+	if err != nil {
+		WriteProblem(w, r, errNoRoute)
+		return
+	}
+	servePacked(w, r, packed)
+}
+
+// servePacked sends a gzip file as it is to who takes it, and unpacks it for who does not.
+func servePacked(w http.ResponseWriter, r *http.Request, packed []byte) {
+	w.Header().Set("Vary", "Accept-Encoding")
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(packed)
+		return
+	}
+	unpacked, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		WriteProblem(w, r, fmt.Errorf("unpack %s: %w", r.URL.Path, err))
+		return
+	}
+	_, _ = io.Copy(w, unpacked) //nolint:gosec // the file is our own
+}

@@ -1,0 +1,123 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/millrace/millrace/app/correlation"
+	"github.com/millrace/millrace/app/principal"
+)
+
+// HeaderCorrelation carries the ID under which everything that a request causes is found.
+const HeaderCorrelation = "X-Correlation-ID"
+
+// exchange is one request with its answer: the response writer that remembers what was sent, who called, and what went wrong.
+// It stands in the request's context, and everything that answers for the edge finds it there.
+type exchange struct {
+	http.ResponseWriter
+
+	server        *Server
+	started       time.Time
+	correlationID string
+	caller        principal.Principal
+	span          trace.Span // nil where no spans are made
+	status        int        // 0 until the header is sent
+	bytes         int64
+	cause         error  // why the answer is a failure of ours; for the log alone
+	stack         []byte // of a panic
+}
+
+type exchangeKey struct{}
+
+func exchangeFrom(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// WriteHeader sends the header and remembers the status.
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 && status >= http.StatusOK {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends a piece of the body.
+func (x *exchange) Write(p []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	n, err := x.ResponseWriter.Write(p)
+	x.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// Values of headers that are the same on every answer, made once.
+var (
+	headerNoSniff    = []string{"nosniff"}
+	headerNoReferrer = []string{"no-referrer"}
+	headerNoFrame    = []string{"DENY"}
+	headerNoContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	headerSameOrigin = []string{"same-origin"}
+	headerNoStore    = []string{"no-store"}
+	headerPrivate    = []string{"private, no-cache"}
+)
+
+func (x *exchange) secure() {
+	h := x.Header()
+	h["X-Content-Type-Options"] = headerNoSniff
+	h["Referrer-Policy"] = headerNoReferrer
+	h["X-Frame-Options"] = headerNoFrame
+	h["Content-Security-Policy"] = headerNoContent
+	h["Cross-Origin-Resource-Policy"] = headerSameOrigin
+	h["Cache-Control"] = headerNoStore
+}
+
+// exchanges makes an exchange of each request and concludes it.
+func (s *Server) exchanges(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{ResponseWriter: w, server: s, started: s.cfg.Now(), correlationID: s.correlationID(r)}
+		x.secure()
+		w.Header()[http.CanonicalHeaderKey(HeaderCorrelation)] = []string{x.correlationID}
+		r = r.WithContext(s.begin(x, r))
+		s.metrics.inFlight.Inc()
+		defer func() { s.conclude(x, r, recover()) }()
+		next.ServeHTTP(x, r)
+	})
+}
+
+// correlationID takes the caller's ID where it is fit to travel, and makes one where it is not.
+func (s *Server) correlationID(r *http.Request) string {
+	if id := r.Header.Get(HeaderCorrelation); correlation.Valid(id) {
+		return id
+	}
+	return s.cfg.NewID().String()
+}
+
+// begin gives the context in which the request runs.
+func (s *Server) begin(x *exchange, r *http.Request) context.Context {
+	ctx := correlation.With(r.Context(), correlation.IDs{Correlation: x.correlationID})
+	ctx = context.WithValue(ctx, exchangeKey{}, x)
+	if len(r.Header["Traceparent"]) == 1 {
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	}
+	if s.tracer != nil {
+		ctx, x.span = s.tracer.Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer))
+	}
+	return ctx
+}
+
+// Caller gives who is signed in, in a SignedIn operation; the zero principal elsewhere.
+func Caller(ctx context.Context) principal.Principal {
+	if x := exchangeFrom(ctx); x != nil {
+		return x.caller
+	}
+	return principal.Principal{}
+}

@@ -1,0 +1,97 @@
+package rest
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/app/principal"
+)
+
+// Keys of huma.Operation.Metadata.
+const (
+	metaRoles   = "millrace_roles"   // []principal.Role; present where a sign-in is needed
+	metaCaching = "millrace_caching" // the value of Cache-Control, as a header
+)
+
+// Register adds an operation to api. What handle returns as an error is translated by its fault kind; the input was checked
+// against its type's schema before; ctx carries the correlation ID and, where the operation is SignedIn, the caller.
+func Register[I, O any](api huma.API, op huma.Operation, handle func(ctx context.Context, in *I) (*O, error)) {
+	op = prepared(op, reflect.TypeFor[I]())
+	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, problemOf(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// SignedIn makes op one that needs a valid access token (401 before anything of the body is read) and, where roles are
+// given, one of them (403).
+func SignedIn(op huma.Operation, roles ...principal.Role) huma.Operation {
+	op = with(op, metaRoles, roles)
+	op.Security = append(slices.Clone(op.Security), map[string][]string{securityScheme: {}})
+	return with(op, metaCaching, headerPrivate)
+}
+
+// Cached makes the answers of op ones that may be kept as control says. Without it they are not stored at all, or, where op is
+// SignedIn, only by the caller and never used without asking again.
+func Cached(op huma.Operation, control string) huma.Operation {
+	return with(op, metaCaching, []string{control})
+}
+
+func with(op huma.Operation, key string, value any) huma.Operation {
+	op.Metadata = maps.Clone(op.Metadata)
+	if op.Metadata == nil {
+		op.Metadata = map[string]any{}
+	}
+	op.Metadata[key] = value
+	return op
+}
+
+// prepared puts the edge's own steps before op: who calls, then the query, then the body.
+func prepared(op huma.Operation, input reflect.Type) huma.Operation {
+	var steps huma.Middlewares
+	op.Errors = slices.Clone(op.Errors)
+	if control, ok := op.Metadata[metaCaching].([]string); ok {
+		steps = append(steps, caching(control))
+	}
+	if roles, ok := op.Metadata[metaRoles].([]principal.Role); ok {
+		steps = append(steps, authenticate(roles))
+		op.Errors = append(op.Errors, http.StatusUnauthorized)
+		if len(roles) > 0 {
+			op.Errors = append(op.Errors, http.StatusForbidden)
+		}
+	}
+	steps = append(steps, checkAddress)
+	if takesBody(input) {
+		limit := op.MaxBodyBytes
+		if limit == 0 {
+			limit = maxBody
+		}
+		steps = append(steps, readBody(limit))
+		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
+	op.MaxBodyBytes, op.BodyReadTimeout = -1, -1 // readBody sees to the size, the server to the time
+	op.Middlewares = append(steps, op.Middlewares...)
+	return op
+}
+
+func takesBody(input reflect.Type) bool {
+	_, body := input.FieldByName("Body")
+	_, raw := input.FieldByName("RawBody")
+	return body || raw
+}
+
+func caching(control []string) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		exchangeFrom(ctx.Context()).Header()["Cache-Control"] = control
+		next(ctx)
+	}
+}
