@@ -84,6 +84,7 @@ func (db *DB) migrationPool(ctx context.Context) (*sql.DB, error) {
 	if err := createDatabase(ctx, cfg); err != nil {
 		return nil, err
 	}
+	cfg.ClientFoundRows, cfg.ParseTime = false, true // goose's lock counts changed rows and reads its times
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("the database URL: %w", err)

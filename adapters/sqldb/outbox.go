@@ -30,6 +30,14 @@ type OutboxConfig struct {
 	Now    func() time.Time
 }
 
+func (m Entry) size() int {
+	n := len(m.Payload)
+	for k, v := range m.Metadata {
+		n += len(k) + len(v)
+	}
+	return n
+}
+
 // NewOutbox gives the outbox in db.
 func NewOutbox(db *DB, cfg OutboxConfig) *Outbox { return &Outbox{db: db, cfg: cfg} }
 
@@ -58,18 +66,22 @@ func (o *Outbox) Publish(ctx context.Context, tx *Tx, sequence int64, e contract
 		ID: id.String(), Type: e.Type(), Source: o.cfg.Source, Key: e.Key(), Sequence: sequence, Time: o.cfg.Now().UTC().Truncate(time.Microsecond),
 		CorrelationID: ids.Correlation, CausationID: ids.Causation, Traceparent: trace.Get(contract.MetaTraceparent), Data: data,
 	}
-	return o.Add(ctx, tx, Entry{
+	entry := Entry{
 		MessageID: id, Topic: contract.Topic(e.Type()), Key: e.Key(), Sequence: sequence, Metadata: envelope.Metadata(), Payload: data,
-	})
+	}
+	if entry.size() > contract.MaxBytes {
+		return contract.ErrTooLarge
+	}
+	return o.Add(ctx, tx, entry)
 }
+
+// maxEntry is what a broker with its default limit of 1 MiB surely takes. It is more than contract.MaxBytes, because a poison
+// message is its event and what is to be said of it.
+const maxEntry = 960 << 10
 
 // Add stores m. The error is contract.ErrTooLarge for a message that the broker could not take.
 func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
-	size := len(m.Payload)
-	for k, v := range m.Metadata {
-		size += len(k) + len(v)
-	}
-	if size > contract.MaxBytes {
+	if m.size() > maxEntry {
 		return contract.ErrTooLarge
 	}
 	msg := message.NewMessage(m.MessageID.String(), m.Payload)
