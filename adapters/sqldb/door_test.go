@@ -74,7 +74,7 @@ func TestClosuresOfOneTransactionFailAlone(t *testing.T) {
 					}
 				}()
 				err := db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
-					if err := insert(i + 1)(ctx, tx); err != nil {
+					if err := insert(i+1)(ctx, tx); err != nil {
 						return err
 					}
 					switch i % 4 {

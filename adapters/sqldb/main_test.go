@@ -4,11 +4,18 @@ import (
 	"context"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/millrace/millrace/adapters/sqldb"
+)
+
+// How long a condition is waited for, and how often it is looked at.
+const (
+	waitFor = 10 * time.Second
+	tick    = 10 * time.Millisecond
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -1,0 +1,206 @@
+package sqldb_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/correlation"
+	"github.com/millrace/millrace/router"
+)
+
+func (k *keeper) publish(ctx context.Context, sequence int64) error {
+	return k.db.Atomically(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		return k.outbox.Publish(ctx, tx, sequence, contract.OrderPlaced{Order: contract.Order{ID: "o-1", Currency: "EUR", Total: 5}})
+	})
+}
+
+func (k *keeper) pending() []router.Pending {
+	rows, err := k.outbox.Pending(k.t.Context(), 0, 1000)
+	require.NoError(k.t, err)
+	return rows
+}
+
+func (k *keeper) lease() int64 {
+	epoch, held, err := k.outbox.Acquire(k.t.Context(), "test", time.Minute)
+	require.NoError(k.t, err)
+	require.True(k.t, held)
+	return epoch
+}
+
+func TestEventIsStoredByteForByteWithItsEnvelope(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		ctx := correlation.With(t.Context(), correlation.IDs{Correlation: "c-1", Causation: "e-0"})
+		require.NoError(t, k.publish(ctx, 3))
+		rows := k.pending()
+		require.Len(t, rows, 1)
+		want, err := json.Marshal(contract.OrderPlaced{Order: contract.Order{ID: "o-1", Currency: "EUR", Total: 5}})
+		require.NoError(t, err)
+		require.Equal(t, want, rows[0].Payload)
+		require.Equal(t, "events.order.placed.v1", rows[0].Topic)
+		e := contract.ParseEnvelope(rows[0].MessageID, rows[0].Metadata, rows[0].Payload)
+		require.Equal(t, contract.Envelope{
+			ID: rows[0].MessageID, Type: contract.TypeOrderPlaced, Source: contract.SourceOrder, Key: "o-1", Sequence: 3, Time: k.clock.now(),
+			CorrelationID: "c-1", CausationID: "e-0", Data: want,
+		}, e)
+		require.Equal(t, rows[0].MessageID, rows[0].Metadata[contract.MetaID])
+	})
+}
+
+func TestCommitWakesTheRelayAndARollbackDoesNot(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		err := k.db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+			require.NoError(t, k.outbox.Publish(ctx, tx, 1, contract.OrderDeleted{}))
+			return contract.ErrUndecodable
+		})
+		require.Error(t, err)
+		require.Empty(t, k.pending())
+		select {
+		case <-k.outbox.Wake():
+			t.Fatal("woken by a rollback")
+		default:
+		}
+		require.NoError(t, k.publish(t.Context(), 1))
+		select {
+		case <-k.outbox.Wake():
+		case <-time.After(5 * time.Second):
+			t.Fatal("not woken by a commit")
+		}
+	})
+}
+
+func TestEventThatNoBrokerTakesIsRefused(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		err := k.db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+			return k.outbox.Publish(ctx, tx, 1, contract.OrderCancelled{Reason: strings.Repeat("x", contract.MaxBytes)})
+		})
+		require.ErrorIs(t, err, contract.ErrTooLarge)
+		require.Empty(t, k.pending())
+	})
+}
+
+func TestMarkedAreExactlyTheRowsNamed(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		const n = 450
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() {
+				if err := k.publish(context.Background(), int64(i+1)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		rows := k.pending()
+		require.Len(t, rows, n)
+		epoch := k.lease()
+		var marks []router.Published
+		for i, row := range rows {
+			if i%3 != 0 {
+				marks = append(marks, router.Published{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: uint64(1000 + i)})
+			}
+		}
+		require.NoError(t, k.outbox.Mark(t.Context(), epoch, marks))
+		left := k.pending()
+		require.Len(t, left, n/3)
+		for i, row := range left {
+			require.Equal(t, rows[i*3].ID, row.ID)
+		}
+		backlog, err := k.outbox.Backlog(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, router.Backlog{Rows: n / 3, Oldest: k.clock.now()}, backlog)
+
+		tail, err := k.outbox.Tail(t.Context(), "events.", 1<<63, 10)
+		require.NoError(t, err)
+		require.Len(t, tail, 10)
+		require.Equal(t, marks[len(marks)-1], tail[0])
+		require.Equal(t, marks[len(marks)-10], tail[9])
+		tail, err = k.outbox.Tail(t.Context(), "poison.", 1<<63, 10)
+		require.NoError(t, err)
+		require.Empty(t, tail)
+
+		require.NoError(t, k.outbox.Unmark(t.Context(), epoch, marks[:2]))
+		require.Len(t, k.pending(), n/3+2)
+
+		deleted, err := k.outbox.Purge(t.Context(), time.Hour, 100)
+		require.NoError(t, err)
+		require.Zero(t, deleted, "nothing is an hour old")
+		k.clock.advance(time.Hour + time.Second)
+		deleted, err = k.outbox.Purge(t.Context(), time.Hour, 100)
+		require.NoError(t, err)
+		require.EqualValues(t, 100, deleted)
+		require.Len(t, k.pending(), n/3+2, "what waits is never purged")
+	})
+}
+
+func TestLeaseHasOneHolderAndAMarkNeedsItsEpoch(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		require.NoError(t, k.publish(t.Context(), 1))
+		row := k.pending()[0]
+		marks := []router.Published{{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: 9}}
+
+		first, held, err := k.outbox.Acquire(t.Context(), "first", 300*time.Millisecond)
+		require.NoError(t, err)
+		require.True(t, held)
+		_, held, err = k.outbox.Acquire(t.Context(), "second", time.Minute)
+		require.NoError(t, err)
+		require.False(t, held, "taken while another holds it")
+		require.NoError(t, k.outbox.Renew(t.Context(), first, 300*time.Millisecond))
+
+		var second int64
+		require.Eventually(t, func() bool {
+			second, held, err = k.outbox.Acquire(t.Context(), "second", time.Minute)
+			return err == nil && held
+		}, 5*time.Second, 20*time.Millisecond)
+		require.Greater(t, second, first)
+		require.ErrorIs(t, k.outbox.Renew(t.Context(), first, time.Minute), router.ErrLeaseLost)
+		require.ErrorIs(t, k.outbox.Mark(t.Context(), first, marks), router.ErrLeaseLost)
+		require.ErrorIs(t, k.outbox.Unmark(t.Context(), first, marks), router.ErrLeaseLost)
+		require.Len(t, k.pending(), 1)
+
+		require.NoError(t, k.outbox.Release(t.Context(), first), "the old holder's release changes nothing")
+		_, held, err = k.outbox.Acquire(t.Context(), "third", time.Minute)
+		require.NoError(t, err)
+		require.False(t, held)
+		require.NoError(t, k.outbox.Mark(t.Context(), second, marks))
+		require.NoError(t, k.outbox.Release(t.Context(), second))
+		_, held, err = k.outbox.Acquire(t.Context(), "third", time.Minute)
+		require.NoError(t, err)
+		require.True(t, held, "free at once after a release")
+	})
+}
+
+func TestPoisonMessageCarriesEverything(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		e := event("a", 1)
+		f := k.failure(e, 2)
+		f.Stack, f.Reason = "goroutine 1\n\tmain.go:1", "first line\nsecond line"
+		delete(f.Metadata, contract.MetaID)
+		f.Metadata["custom"] = "kept"
+		require.NoError(t, k.giveUp(f))
+		row := k.pending()[0]
+		id := sqldb.PoisonID(consumer, e.ID, 2)
+		require.Equal(t, "poison."+consumer, row.Topic)
+		require.Equal(t, id.String(), row.MessageID)
+		require.Equal(t, []byte(`{}`), row.Payload)
+		m := row.Metadata
+		require.Equal(t, id.String(), m[router.MetaPoisonID])
+		require.Equal(t, id.String(), m[router.MetaDeduplicationID])
+		require.Equal(t, e.ID, m[contract.MetaID], "an ID made from the message's place goes with it")
+		require.Equal(t, "first line second line", m[router.MetaPoisonReason])
+		require.Equal(t, `"goroutine 1\n\tmain.go:1"`, m[router.MetaPoisonStack])
+		require.Equal(t, "1", m[router.MetaPoisonAttempts])
+		require.Equal(t, "events.user.updated.v1", m[router.MetaPoisonSubject])
+		require.Equal(t, consumer, m[router.MetaPoisonConsumer])
+		require.Equal(t, "kept", m["custom"])
+		require.NotEqual(t, uuid.Nil, id)
+	})
+}
