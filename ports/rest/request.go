@@ -96,6 +96,7 @@ func readBody(limit int64) func(huma.Context, func(huma.Context)) {
 			writeRefusal(w, r, errContentType)
 			return
 		}
+		r.Header["Content-Type"] = headerJSON // huma knows the type by this spelling alone
 		if r.ContentLength > limit {
 			WriteProblem(w, r, errTooLarge)
 			return
@@ -129,6 +130,8 @@ func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	WriteProblem(w, r, errBodyCut.Because(err))
 }
+
+var headerJSON = []string{"application/json"}
 
 // isJSON reports whether a body of type t may be read as JSON. One without a type is taken at its word.
 func isJSON(t string) bool {

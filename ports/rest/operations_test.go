@@ -1,0 +1,163 @@
+package rest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/ports/rest"
+)
+
+func probe(err error) func(context.Context) error { return func(context.Context) error { return err } }
+
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	away := errors.New("dial tcp 10.0.0.1:3306: secret host is away")
+	for name, c := range map[string]struct {
+		database, broker error
+		drain            bool
+		code             int
+		want             string
+	}{
+		"all well": {nil, nil, false, 200, `{"status":"ready","checks":{
+			"database":{"status":"ok","required":true},"broker":{"status":"ok","required":false}}}`},
+		"broker away": {nil, away, false, 200, `{"status":"degraded","checks":{
+			"database":{"status":"ok","required":true},"broker":{"status":"failed","required":false}}}`},
+		"database away": {away, nil, false, 503, `{"status":"unready","checks":{
+			"database":{"status":"failed","required":true},"broker":{"status":"ok","required":false}}}`},
+		"both away": {away, away, false, 503, `{"status":"unready","checks":{
+			"database":{"status":"failed","required":true},"broker":{"status":"failed","required":false}}}`},
+		"draining": {nil, nil, true, 503, `{"status":"draining","checks":{
+			"database":{"status":"ok","required":true},"broker":{"status":"ok","required":false}}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t, func(cfg *rest.Config) {
+				cfg.Checks = []rest.Check{
+					{Name: "database", Need: rest.Required, Probe: probe(c.database)},
+					{Name: "broker", Need: rest.Degrades, Probe: probe(c.broker)},
+				}
+			})
+			if c.drain {
+				f.server.Drain()
+			}
+			res := f.get(t, "/readyz")
+			require.Equal(t, c.code, res.StatusCode)
+			require.JSONEq(t, c.want, text(t, res))
+			require.Equal(t, 200, f.get(t, "/healthz").StatusCode, "alive whatever is away")
+		})
+	}
+}
+
+func TestFailedCheckIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(cfg *rest.Config) {
+		cfg.Checks = []rest.Check{{Name: "database", Probe: probe(errors.New("away"))}}
+	})
+	for range 3 {
+		f.get(t, "/readyz")
+	}
+	lines := f.log.lines(t)
+	require.Len(t, lines, 1, "requests for readiness are logged at debug")
+	require.Equal(t, "readiness check failed", lines[0]["msg"])
+}
+
+func TestRequestsAreCounted(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.get(t, "/api/things/0192f3a0-0000-7000-8000-000000000000")
+	f.get(t, "/api/things/0192f3a0-0000-7000-8000-000000000001")
+	f.get(t, "/nothing")
+	f.get(t, "/api/panic")
+	f.do(t, httptest.NewRequest("BREW", "/api/things", nil))
+	metrics := text(t, f.get(t, "/metrics"))
+	for _, line := range []string{
+		`millrace_http_requests_total{method="GET",route="/api/panic",status="500"} 1`,
+		`millrace_http_requests_total{method="GET",route="/api/things/{id}",status="200"} 2`,
+		`millrace_http_requests_total{method="GET",route="unmatched",status="404"} 1`,
+		`millrace_http_requests_total{method="other",route="unmatched",status="405"} 1`,
+		`millrace_http_request_duration_seconds_count{method="GET",route="/api/things/{id}"} 2`,
+		`millrace_http_requests_in_flight 1`, // the one that asks
+	} {
+		require.Contains(t, metrics, line+"\n")
+	}
+	require.Equal(t, 4, strings.Count(metrics, "\nmillrace_http_requests_total{"), "no series for each address and method")
+}
+
+func TestTwoServersShareARegistry(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	g := setup(t, func(cfg *rest.Config) { cfg.Registry = f.registry })
+	f.get(t, "/api/things")
+	g.get(t, "/api/things")
+	require.Contains(t, text(t, f.get(t, "/metrics")), `millrace_http_requests_total{method="GET",route="/api/things",status="200"} 2`)
+}
+
+func TestMetricsOnAnAddressOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(cfg *rest.Config) { cfg.OpsApart = true })
+	problem(t, f.get(t, "/metrics"), 404)
+	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		w := httptest.NewRecorder()
+		f.server.OpsHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		require.Equal(t, 200, w.Code, path)
+	}
+	w := httptest.NewRecorder()
+	f.server.OpsHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/things", nil))
+	require.Equal(t, 404, w.Code)
+}
+
+func TestOpenAPIDocument(t *testing.T) {
+	t.Parallel()
+	res := setup(t).get(t, "/openapi.json")
+	require.Equal(t, "application/json", res.Header.Get("Content-Type"))
+	var doc struct {
+		OpenAPI string `json:"openapi"`
+		Paths   map[string]map[string]struct {
+			Security  []map[string][]string      `json:"security"`
+			Responses map[string]json.RawMessage `json:"responses"`
+		} `json:"paths"`
+		Components struct {
+			Schemas         map[string]json.RawMessage `json:"schemas"`
+			SecuritySchemes map[string]json.RawMessage `json:"securitySchemes"`
+		} `json:"components"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(text(t, res)), &doc))
+	require.Equal(t, "3.1.0", doc.OpenAPI)
+	require.Contains(t, doc.Paths["/api/things"], "post")
+	require.NotEmpty(t, doc.Paths["/api/own"]["put"].Security)
+	require.Empty(t, doc.Paths["/api/things"]["post"].Security)
+	for _, status := range []string{"200", "400", "401", "413", "415", "422", "500", "503"} {
+		require.Contains(t, doc.Paths["/api/own"]["put"].Responses, status)
+	}
+	require.Contains(t, doc.Components.Schemas, "Problem")
+	require.Contains(t, doc.Components.SecuritySchemes, "bearer")
+}
+
+func TestDocsNeedNothingFromElsewhere(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	res := f.get(t, "/docs")
+	require.Equal(t, 200, res.StatusCode)
+	page := text(t, res)
+	require.NotContains(t, page, "://")
+	require.Contains(t, res.Header.Get("Content-Security-Policy"), "script-src 'self'")
+	for _, file := range []string{"swagger-ui.css", "swagger-ui-bundle.js", "page.js", "favicon-32x32.png"} {
+		require.Equal(t, 200, f.get(t, "/docs/"+file).StatusCode, file)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/docs/swagger-ui.css", nil)
+	plain := text(t, f.do(t, r))
+	require.Contains(t, plain, ".swagger-ui")
+	r.Header.Set("Accept-Encoding", "gzip")
+	packed := f.do(t, r)
+	require.Equal(t, "gzip", packed.Header.Get("Content-Encoding"))
+	require.Less(t, len(text(t, packed)), len(plain))
+	problem(t, f.get(t, "/docs/nothing.js"), 404)
+	problem(t, f.get(t, "/docs/embed.go"), 404)
+}
