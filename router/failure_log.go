@@ -1,0 +1,23 @@
+package router
+
+import (
+	"log/slog"
+	"time"
+)
+
+// failureLog writes at most one line per second about publications that failed: when a broker goes away, thousands do.
+type failureLog struct {
+	any    bool
+	silent int
+	spoke  time.Time
+}
+
+func (f *failureLog) add(log *slog.Logger, err error, now time.Time) {
+	f.any = true
+	f.silent++
+	if now.Sub(f.spoke) < time.Second {
+		return
+	}
+	log.Warn("publication failed and will be repeated", "rows", f.silent, "error", err)
+	f.silent, f.spoke = 0, now
+}

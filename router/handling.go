@@ -1,0 +1,88 @@
+package router
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/router/delivery"
+)
+
+// outcome is what became of one delivery; a metrics label.
+type outcome string
+
+const (
+	handled  outcome = "handled"
+	poisoned outcome = "poisoned"
+	failed   outcome = "failed" // and comes back
+	early    outcome = "early"
+	paused   outcome = "paused"
+	left     outcome = "left"
+)
+
+// handling is what the middlewares tell each other about the delivery they work on.
+type handling struct {
+	event    contract.Envelope
+	delivery *delivery.Delivery
+	subject  string
+
+	attempts int     // in this delivery
+	total    int     // in this round, as far as they were counted
+	outcome  outcome // set by poison
+}
+
+type handlingKey struct{}
+
+// begin makes the handling of msg and puts it into msg's context.
+func begin(ctx context.Context, msg *message.Message) (context.Context, *handling) {
+	d := delivery.From(ctx)
+	h := &handling{
+		event:    contract.ParseEnvelope(msg.UUID, msg.Metadata, msg.Payload),
+		delivery: d,
+		subject:  d.Subject,
+		outcome:  failed,
+	}
+	if h.subject == "" {
+		h.subject = message.SubscribeTopicFromCtx(ctx)
+	}
+	return context.WithValue(ctx, handlingKey{}, h), h
+}
+
+// of gives the handling that begin put into msg's context.
+func of(msg *message.Message) *handling {
+	h, _ := msg.Context().Value(handlingKey{}).(*handling)
+	return h
+}
+
+// round is how often msg was requeued.
+func round(metadata message.Metadata) int {
+	n, err := strconv.Atoi(metadata.Get(MetaRound))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// origin is where msg came from first: a requeued message brings that along.
+func origin(subject string, metadata message.Metadata) string {
+	if first := metadata.Get(MetaPoisonSubject); first != "" && strings.HasPrefix(subject, "requeue.") {
+		return first
+	}
+	return subject
+}
+
+// back asks for another delivery after d.
+func (h *handling) back(o outcome, d time.Duration) {
+	h.outcome = o
+	h.delivery.PutBack(d)
+}
+
+// leave asks for no answer to the broker at all.
+func (h *handling) leave() {
+	h.outcome = left
+	h.delivery.Leave()
+}

@@ -1,0 +1,132 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/millrace/millrace/app/fault"
+)
+
+// CodeGap is the code of the fault.Invalid with which an inbox gives up an event whose predecessors never came.
+const CodeGap = "gap"
+
+// errGate says that a message waited for the end of a pause in vain.
+var errGate = fault.New(fault.Unavailable, "paused", "The service's consumers are paused.")
+
+// poison settles what the attempts left unsettled, by the policy: it counts failures, says when the message comes back, and moves
+// aside what is given up. It answers nil for what was handled and, with the outcome poisoned, the last error of what was given up;
+// of what is not to be acknowledged it answers the reason. (Watermill's PoisonQueue would give up what shutting down broke off, and
+// give up instead of coming back later.)
+func (c *consumer) poison(next message.HandlerFunc) message.HandlerFunc {
+	return func(msg *message.Message) ([]*message.Message, error) {
+		h, ctx := of(msg), msg.Context()
+		if !c.gate.pass(ctx, c.cfg.GateWait) {
+			c.settle(ctx, h, msg, errGate)
+			return nil, errGate
+		}
+		_, err := next(msg)
+		if err == nil {
+			h.outcome = handled
+			return nil, nil
+		}
+		c.settle(ctx, h, msg, err)
+		return nil, err
+	}
+}
+
+func (c *consumer) settle(ctx context.Context, h *handling, msg *message.Message, err error) {
+	switch c.decide(ctx, err) {
+	case leaveAlone:
+		h.leave()
+	case putBack:
+		h.back(early, growing(earlyMin, earlyMax, h.delivery.Count))
+	case pauseAll:
+		if !errors.Is(err, errGate) {
+			c.gate.shut(ctx, err)
+		}
+		h.back(paused, growing(pauseMin, pauseMax, h.delivery.Count))
+	case tryAgain:
+		if c.neverPoison {
+			h.back(failed, growing(earlyMin, neverMax, h.delivery.Count))
+			return
+		}
+		c.count(ctx, h, failure(c.name, h, msg, err), false)
+	case giveUp:
+		c.count(ctx, h, failure(c.name, h, msg, err), true)
+	}
+}
+
+// decide is the policy for this consumer in its present state. While it closes nothing is settled: what fails then may have failed
+// because of that, and comes back as after a crash.
+func (c *consumer) decide(ctx context.Context, err error) decision {
+	if ctx.Err() != nil || c.isClosing() {
+		return leaveAlone
+	}
+	d := decide(err)
+	if d == giveUp && c.neverPoison {
+		return tryAgain
+	}
+	return d
+}
+
+// count adds this delivery's attempts to the round's and either sends the message back for later or gives it up.
+func (c *consumer) count(ctx context.Context, h *handling, f Failure, now bool) {
+	counting, cancel := context.WithTimeout(ctx, bookkeepingTimeout)
+	defer cancel()
+	sum, err := c.cfg.Failures.Failed(counting, f, max(h.attempts, 1))
+	if err != nil {
+		c.notSettled(ctx, h, err)
+		return
+	}
+	h.total = sum.Attempts
+	if delay, more := c.cfg.late(sum.Attempts); more && !now {
+		h.back(failed, delay)
+		return
+	}
+	if c.isClosing() {
+		h.leave()
+		return
+	}
+	giving, cancel := context.WithTimeout(ctx, bookkeepingTimeout)
+	defer cancel()
+	if err := c.cfg.Failures.GiveUp(giving, f, sum); err != nil {
+		c.notSettled(ctx, h, err)
+		return
+	}
+	h.outcome = poisoned
+}
+
+// notSettled is for a message whose failure could not be stored: nothing is known of it then, so that it must come back. A database
+// that does not answer in time is away; any other trouble is not, and pausing everybody would not help.
+func (c *consumer) notSettled(ctx context.Context, h *handling, err error) {
+	switch {
+	case ctx.Err() != nil || c.isClosing():
+		h.leave()
+	case decide(err) == putBack: // its predecessors are not through yet
+		h.back(early, growing(earlyMin, earlyMax, h.delivery.Count))
+	case decide(err) == pauseAll || fault.Cancelled(err):
+		c.gate.shut(ctx, err)
+		h.back(paused, growing(pauseMin, pauseMax, h.delivery.Count))
+	default:
+		c.cfg.Logger.ErrorContext(ctx, "failure could not be stored", "consumer", c.name, "event_id", h.event.ID, "error", err)
+		h.back(failed, growing(earlyMin, neverMax, h.delivery.Count))
+	}
+}
+
+func failure(consumer string, h *handling, msg *message.Message, err error) Failure {
+	f := Failure{
+		Consumer: consumer,
+		Event:    h.event,
+		Metadata: maps.Clone(msg.Metadata),
+		Subject:  origin(h.subject, msg.Metadata),
+		Round:    round(msg.Metadata),
+	}
+	f.Reason, f.Stack = describe(err)
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		f.Gap = e.Kind == fault.Invalid && e.Code == CodeGap
+	}
+	return f
+}

@@ -1,0 +1,141 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Relay moves a service's outbox to the broker. Of all relays of a service, one at a time does, under a lease.
+//
+// Each row arrives at least once, under its own message ID; rows of one key arrive in order, each after the acknowledgement of the
+// one before. Marked as published are exactly the rows whose acknowledgement came.
+type Relay struct {
+	cfg     RelayConfig
+	log     *slog.Logger
+	metrics *relayMetrics
+}
+
+// NewRelay makes a Relay. The error says what is missing from cfg.
+func NewRelay(cfg RelayConfig) (*Relay, error) {
+	cfg = cfg.withDefaults()
+	switch {
+	case cfg.Service == "" || cfg.Holder == "":
+		return nil, errors.New("the relay has no service or no holder")
+	case cfg.Outbox == nil || cfg.Broker == nil:
+		return nil, errors.New("the relay has no outbox or no broker")
+	case cfg.Margin+cfg.Renew >= cfg.LeaseTTL:
+		return nil, errors.New("the relay's lease ends before it is renewed")
+	}
+	m, err := newRelayMetrics(cfg.Metrics, cfg.Service)
+	if err != nil {
+		return nil, err
+	}
+	return &Relay{cfg: cfg, log: cfg.Logger.With("service", cfg.Service, "holder", cfg.Holder), metrics: m}, nil
+}
+
+// Run works until ctx ends. Then it waits a moment for acknowledgements, stores their marks and releases the lease, so that another
+// takes over at once. A database or a broker that is away is no reason to end: rows wait. The error is always nil.
+func (r *Relay) Run(ctx context.Context) error {
+	quiet := false
+	for ctx.Err() == nil {
+		t, err := r.acquire(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil && !quiet:
+			quiet = true
+			r.log.WarnContext(ctx, "relay cannot ask for the lease", "error", err)
+		case err == nil:
+			quiet = false
+		}
+		if t != nil {
+			r.lead(ctx, t)
+		}
+		wait(ctx, nil, r.cfg.Contend)
+	}
+	return nil
+}
+
+// acquire asks for the lease. A nil tenure means that another holds it.
+func (r *Relay) acquire(ctx context.Context) (*tenure, error) {
+	start := r.cfg.Now()
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.LeaseTTL/2)
+	defer cancel()
+	epoch, held, err := r.cfg.Outbox.Acquire(ctx, r.cfg.Holder, r.cfg.LeaseTTL)
+	if err != nil || !held {
+		return nil, err
+	}
+	return newTenure(epoch, start.Add(r.cfg.LeaseTTL-r.cfg.Margin), r.cfg.Now), nil
+}
+
+// lead publishes while the tenure lasts and ctx does.
+func (r *Relay) lead(ctx context.Context, t *tenure) {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // what was begun is finished when ctx ends
+	var helpers sync.WaitGroup
+	helpers.Go(func() { r.keep(work, t) })
+	helpers.Go(func() { r.housekeep(work, t) })
+	defer helpers.Wait()
+	defer stop()
+	r.log.InfoContext(ctx, "relay holds the lease", "epoch", t.epoch)
+	r.metrics.lease.Set(1)
+	defer r.metrics.resigned()
+
+	for ctx.Err() == nil && t.holds() {
+		if !r.awaitBroker(ctx, t) {
+			break
+		}
+		if err := r.checkTail(work, t); err != nil {
+			r.log.WarnContext(ctx, "relay cannot compare the outbox with the broker", "error", err)
+			wait(ctx, t.over, r.cfg.Poll)
+			continue
+		}
+		newStretch(r, t).run(ctx, work)
+	}
+	r.resign(work, t)
+}
+
+// resign releases a lease that still stands.
+func (r *Relay) resign(ctx context.Context, t *tenure) {
+	if !t.holds() {
+		return
+	}
+	ctx, cancel := t.within(ctx)
+	defer cancel()
+	if err := r.cfg.Outbox.Release(ctx, t.epoch); err != nil {
+		r.log.WarnContext(ctx, "relay could not release the lease", "error", err)
+	}
+	t.end()
+}
+
+// awaitBroker waits for a connection. It is false where ctx or the tenure ended first.
+func (r *Relay) awaitBroker(ctx context.Context, t *tenure) bool {
+	if r.cfg.Broker.Connected() {
+		return true
+	}
+	r.log.WarnContext(ctx, "relay waits for the broker")
+	for t.holds() && wait(ctx, t.over, look) {
+		if r.cfg.Broker.Connected() {
+			r.log.InfoContext(ctx, "relay goes on: the broker is back")
+			return true
+		}
+	}
+	return false
+}
+
+// look is how often the relay looks at what nobody tells it: the connection, its clock, the pauses of failing keys.
+const look = 25 * time.Millisecond
+
+// wait waits for d. It is false where ctx ended or over was closed first.
+func wait(ctx context.Context, over <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	case <-over:
+		return false
+	}
+}

@@ -1,0 +1,269 @@
+package router
+
+import (
+	"context"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/millrace/millrace/app/contract"
+)
+
+// stretch is a time of publishing by one holder over one connection. What it knows dies with it; before another begins, no outcome is
+// awaited any more, all marks are stored, and the broker's tail was compared.
+type stretch struct {
+	*Relay
+
+	t        *tenure
+	began    time.Time
+	w        *window
+	outcomes *mailbox[result]
+	marker   *marker
+	reader   *reader
+
+	page     *page     // in work
+	offset   int       // of the first row in it that was not looked at
+	last     bool      // it is the last one of its pass
+	passing  bool      // a pass is on its way
+	passed   time.Time // when the last pass began
+	due      bool      // a pass is wanted
+	looked   time.Time // when the pauses of failing keys were looked at
+	failures failureLog
+}
+
+// result is the outcome of one publication.
+type result struct {
+	id             int64
+	streamSequence uint64
+	err            error
+}
+
+func newStretch(r *Relay, t *tenure) *stretch {
+	return &stretch{
+		Relay: r, t: t, began: r.cfg.Now(), w: newWindow(r.cfg.Window), outcomes: newMailbox[result](),
+		marker: newMarker(r, t), reader: newReader(r), due: true,
+	}
+}
+
+// run publishes until stop ends, the tenure does, or the connection is or may have been lost. It returns when outcomes and marks are
+// settled, as far as the tenure allows.
+func (s *stretch) run(stop, work context.Context) {
+	work, cancel := context.WithCancel(work)
+	reading := s.reader.start(work)
+	marking := s.marker.start(work)
+	s.publishAll(stop)
+	s.settle(stop)
+	s.marker.finish()
+	s.await(stop, marking)
+	cancel()
+	<-reading
+	<-marking
+	s.metrics.held.Set(0)
+}
+
+// publishAll is the loop: outcomes free the window, pages fill it.
+func (s *stretch) publishAll(stop context.Context) {
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	for s.t.holds() && stop.Err() == nil && s.cfg.Broker.Connected() && !s.suspicious() {
+		s.advance()
+		alarm.Reset(s.pause())
+		pages := s.reader.pages
+		if s.page != nil {
+			pages = nil // one after the other
+		}
+		select {
+		case <-stop.Done():
+		case <-s.t.over:
+		case <-alarm.C:
+		case <-s.cfg.Outbox.Wake():
+			s.due = true
+		case <-s.outcomes.ready:
+			s.settleOutcomes(true)
+		case <-s.marker.stored.ready:
+			s.forgetMarked()
+		case p := <-pages:
+			s.turn(p)
+		}
+	}
+}
+
+// suspicious reports that publications failed although the connection seems to stand: it may have been lost and found unseen.
+func (s *stretch) suspicious() bool {
+	return s.failures.any && s.cfg.Now().Sub(s.began) > suspicion
+}
+
+// suspicion is how long a stretch lasts at least although publications fail: rows that the broker refuses fail for ever.
+const suspicion = 5 * time.Second
+
+// pause is how long there is nothing to do unless something happens.
+func (s *stretch) pause() time.Duration {
+	if s.passing || s.w.full() {
+		return look
+	}
+	next := s.passed.Add(s.cfg.Poll)
+	if s.due || s.w.again {
+		next = s.passed.Add(s.cfg.Gather)
+	}
+	return min(max(next.Sub(s.cfg.Now()), 0), look)
+}
+
+// advance takes rows of the page in work while the window has room, and begins a pass where one is due.
+func (s *stretch) advance() {
+	for s.page != nil {
+		for s.offset < len(s.page.rows) {
+			if s.w.full() || !s.may() {
+				return
+			}
+			p := s.page.rows[s.offset]
+			s.offset++
+			if s.w.take(p, s.page.after == 0, s.cfg.Now()) {
+				s.publish(p)
+			}
+		}
+		s.page = nil
+		s.w.endRead()
+		s.passing = !s.last
+		s.metrics.held.Set(float64(s.w.held()))
+	}
+	now := s.cfg.Now()
+	if now.Sub(s.looked) >= look {
+		s.looked = now
+		s.w.retryDue(now)
+	}
+	due := s.due || s.w.again || now.Sub(s.passed) >= s.cfg.Poll
+	if s.passing || !due || now.Sub(s.passed) < s.cfg.Gather || s.w.full() {
+		return
+	}
+	s.w.startPass()
+	s.passing, s.due, s.passed = true, false, now
+	s.read(0)
+}
+
+func (s *stretch) read(after int64) {
+	s.w.beginRead()
+	s.reader.requests <- after
+}
+
+// turn puts a page into work. The one behind it is read meanwhile.
+func (s *stretch) turn(p *page) {
+	s.page, s.offset = p, 0
+	s.last = p.err != nil || len(p.rows) < s.cfg.Page || s.w.passIsLong()
+	if p.err != nil {
+		s.reader.failed(p.err)
+		return
+	}
+	s.reader.worked()
+	if !s.last {
+		s.read(p.rows[len(p.rows)-1].ID)
+	}
+}
+
+// may reports whether the relay may publish at this moment.
+func (s *stretch) may() bool { return s.t.holds() && s.cfg.Broker.Connected() }
+
+// publish sends a row that the window gave, or gives it back where that is not allowed any more.
+func (s *stretch) publish(p Pending) {
+	if !s.may() {
+		s.w.failed(p.ID, s.cfg.Now())
+		return
+	}
+	s.cfg.Broker.PublishAsync(p.Topic, toMessage(p), func(streamSequence uint64, err error) {
+		s.outcomes.put(result{id: p.ID, streamSequence: streamSequence, err: err})
+	})
+}
+
+// toMessage is the message of a row: it has the event's ID, and names the one by which the broker tells repeats where that is another.
+func toMessage(p Pending) *message.Message {
+	id := p.Metadata[contract.MetaID]
+	if id == "" {
+		id = p.MessageID
+	}
+	msg := message.NewMessage(id, p.Payload)
+	for k, v := range p.Metadata {
+		msg.Metadata.Set(k, v)
+	}
+	if id != p.MessageID {
+		msg.Metadata.Set(MetaDeduplicationID, p.MessageID)
+	}
+	return msg
+}
+
+// settleOutcomes gives the window what came back; where goOn, what follows acknowledged rows is published.
+func (s *stretch) settleOutcomes(goOn bool) {
+	now := s.cfg.Now()
+	var done []Published
+	for _, o := range s.outcomes.take(0) {
+		if o.err != nil {
+			s.metrics.failed.Inc()
+			s.failures.add(s.log, o.err, now)
+			s.w.failed(o.id, now)
+			continue
+		}
+		p, next, ok := s.w.acked(o.id, o.streamSequence)
+		if !ok {
+			continue
+		}
+		s.metrics.published.Inc()
+		done = append(done, p)
+		if next != nil && goOn {
+			s.publish(*next)
+		} else if next != nil {
+			s.w.failed(next.ID, now)
+		}
+	}
+	if len(done) > 0 {
+		s.marker.acked.put(done...)
+	}
+}
+
+func (s *stretch) forgetMarked() {
+	if ids := s.marker.stored.take(0); len(ids) > 0 {
+		s.w.marked(ids)
+	}
+}
+
+// settle waits for the outcomes that are still to come. After a lost connection they come, or are given up by the broker's client,
+// when it is back.
+func (s *stretch) settle(stop context.Context) {
+	var deadline time.Time
+	for s.t.holds() {
+		s.settleOutcomes(false)
+		if s.w.outstanding() == 0 {
+			return
+		}
+		now, connected := s.cfg.Now(), s.cfg.Broker.Connected()
+		if deadline.IsZero() && connected {
+			deadline = now.Add(s.cfg.Settle)
+		}
+		late := !deadline.IsZero() && !now.Before(deadline)
+		if late || stop.Err() != nil && !connected {
+			return
+		}
+		timer := time.NewTimer(look)
+		select {
+		case <-s.outcomes.ready:
+		case <-s.t.over:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// await waits until the marks are stored, or the tenure is over; once stop ended, not for long.
+func (s *stretch) await(stop context.Context, marking <-chan struct{}) {
+	select {
+	case <-marking:
+		return
+	case <-s.t.over:
+		return
+	case <-stop.Done():
+	}
+	timer := time.NewTimer(s.cfg.Settle)
+	defer timer.Stop()
+	select {
+	case <-marking:
+	case <-s.t.over:
+	case <-timer.C:
+	}
+}
