@@ -1,0 +1,26 @@
+-- +goose Up
+CREATE TABLE IF NOT EXISTS poison (
+  number          BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  id              BINARY(16) NOT NULL,
+  status          VARBINARY(16) NOT NULL,
+  consumer        VARBINARY(255) NOT NULL,
+  type            VARBINARY(255) NOT NULL,
+  source          VARBINARY(255) NOT NULL,
+  partition_key   VARBINARY(255) NOT NULL,
+  event_id        BINARY(16) NOT NULL,
+  subject         VARBINARY(255) NOT NULL,
+  reason          VARBINARY(2048) NOT NULL,
+  attempts        BIGINT NOT NULL,
+  round           BIGINT NOT NULL,
+  first_failed_at BIGINT NOT NULL,
+  last_failed_at  BIGINT NOT NULL,
+  fingerprint     VARBINARY(64) NOT NULL,
+  metadata        MEDIUMBLOB NOT NULL,
+  data            MEDIUMBLOB NOT NULL,
+  recorded_at     BIGINT NOT NULL,
+  UNIQUE KEY poison_id (id),
+  KEY poison_status (status, number),
+  KEY poison_event (event_id),
+  KEY poison_key (partition_key),
+  KEY poison_fingerprint (fingerprint, number)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -1,0 +1,110 @@
+package eventsql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/event"
+	"github.com/millrace/millrace/app/event/query"
+)
+
+const poisonColumns = `number, id, status, consumer, type, source, partition_key, event_id, subject, reason, attempts, round,
+	first_failed_at, last_failed_at, fingerprint, metadata, data, recorded_at`
+
+// StorePoison implements command.Tx.
+func (t tx) StorePoison(ctx context.Context, p event.Poison) error {
+	metadata, err := encodeMetadata(p.Metadata)
+	if err != nil {
+		return err
+	}
+	_, err = t.Exec(ctx, `INSERT INTO poison (id, status, consumer, type, source, partition_key, event_id, subject, reason, attempts, round,
+		first_failed_at, last_failed_at, fingerprint, metadata, data, recorded_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) `+t.dialect.Upsert("id", "id"),
+		p.ID[:], text(string(p.Status)), text(p.Consumer), text(p.Type), text(p.Source), text(p.Key), p.EventID[:], text(p.Subject),
+		text(p.Reason), p.Attempts, p.Round, sqldb.Micros(p.FirstFailedAt), sqldb.Micros(p.LastFailedAt), text(p.Fingerprint),
+		metadata, blob(p.Data), sqldb.Micros(p.RecordedAt))
+	if err != nil {
+		return fmt.Errorf("insert into the poison queue: %w", err)
+	}
+	return nil
+}
+
+// PoisonForUpdate implements command.Tx.
+func (t tx) PoisonForUpdate(ctx context.Context, id uuid.UUID) (event.Poison, error) {
+	return onePoison(t.QueryRow(ctx, "SELECT "+poisonColumns+" FROM poison WHERE id = ?"+t.dialect.ForUpdate(), id[:]))
+}
+
+// SetPoisonStatus implements command.Tx.
+func (t tx) SetPoisonStatus(ctx context.Context, p event.Poison) error {
+	affected, err := t.Exec(ctx, "UPDATE poison SET status = ? WHERE id = ?", text(string(p.Status)), p.ID[:])
+	if err != nil {
+		return fmt.Errorf("set the status of a poison message: %w", err)
+	}
+	if affected == 0 {
+		return event.ErrPoisonNotFound
+	}
+	return nil
+}
+
+// Poison implements query.Store.
+func (s *Store) Poison(ctx context.Context, f query.PoisonFilter, p query.Page) (poison []event.Poison, more bool, err error) {
+	var w where
+	w.equal("status", string(f.Status))
+	w.equal("consumer", f.Consumer)
+	w.equal("type", f.Type)
+	w.equal("fingerprint", f.Fingerprint)
+	w.equal("partition_key", f.Key)
+	w.between("last_failed_at", f.After, f.Before)
+	ending, args := w.page("number", p)
+	rows, err := s.db.Query(ctx, "SELECT "+poisonColumns+" FROM poison"+ending, args...)
+	if err != nil {
+		return nil, false, fmt.Errorf("read the poison queue: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var space room
+	for rows.Next() {
+		m, size, err := scanPoison(rows)
+		if err != nil {
+			return nil, false, err
+		}
+		if !space.take(size, p.Limit) {
+			return poison, true, nil
+		}
+		poison = append(poison, m)
+	}
+	return poison, false, rows.Err()
+}
+
+// PoisonMessage implements query.Store.
+func (s *Store) PoisonMessage(ctx context.Context, id uuid.UUID) (event.Poison, error) {
+	return onePoison(s.db.QueryRow(ctx, "SELECT "+poisonColumns+" FROM poison WHERE id = ?", id[:]))
+}
+
+func onePoison(row scanner) (event.Poison, error) {
+	p, _, err := scanPoison(row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return event.Poison{}, event.ErrPoisonNotFound
+	}
+	return p, err
+}
+
+// scanPoison reads poisonColumns; size is what the message weighs.
+func scanPoison(row scanner) (p event.Poison, size int, err error) {
+	var (
+		first, last, kept int64
+		metadata          []byte
+	)
+	err = row.Scan(&p.Number, &p.ID, &p.Status, &p.Consumer, &p.Type, &p.Source, &p.Key, &p.EventID, &p.Subject, &p.Reason, &p.Attempts,
+		&p.Round, &first, &last, &p.Fingerprint, &metadata, &p.Data, &kept)
+	if err != nil {
+		return p, 0, fmt.Errorf("read a poison message: %w", err)
+	}
+	p.FirstFailedAt, p.LastFailedAt, p.RecordedAt = sqldb.FromMicros(first), sqldb.FromMicros(last), sqldb.FromMicros(kept)
+	p.Metadata, err = decodeMetadata(metadata)
+	return p, len(metadata) + len(p.Data), err
+}

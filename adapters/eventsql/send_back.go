@@ -1,0 +1,50 @@
+package eventsql
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/event"
+	"github.com/millrace/millrace/router"
+)
+
+// poisonPrefix begins each metadata key that the poison queue added.
+const poisonPrefix = "millrace-poison-"
+
+// SendBack implements command.Tx.
+func (t tx) SendBack(ctx context.Context, p event.Poison) error {
+	err := t.outbox.Add(ctx, t.Tx, sqldb.Entry{
+		MessageID: p.RequeueID(),
+		Topic:     "requeue." + p.Consumer,
+		Key:       strings.ToValidUTF8(p.Key, "?"),
+		Metadata:  original(p),
+		Payload:   p.Data,
+	})
+	if err != nil {
+		return fmt.Errorf("send a poison message back: %w", err)
+	}
+	return nil
+}
+
+// original gives the metadata of the message that failed, for its next round. What the consumer had taken from the subject or the
+// place in the stream, which are others now, is written into it.
+func original(p event.Poison) map[string]string {
+	metadata := make(map[string]string, len(p.Metadata)+1)
+	maps.Copy(metadata, p.Metadata)
+	maps.DeleteFunc(metadata, func(k, _ string) bool {
+		return strings.HasPrefix(strings.ToLower(k), poisonPrefix) || strings.EqualFold(k, router.MetaDeduplicationID)
+	})
+	metadata[router.MetaRound] = strconv.Itoa(p.NextRound())
+	if metadata[contract.MetaID] == "" {
+		metadata[contract.MetaID] = p.EventID.String()
+	}
+	if metadata[contract.MetaType] == "" && p.Type != "" {
+		metadata[contract.MetaType] = p.Type
+	}
+	return metadata
+}

@@ -1,0 +1,44 @@
+package command
+
+import (
+	"context"
+	"fmt"
+)
+
+// positionsAtOnce is how many events get their positions in one transaction: enough for a backlog, and so few that a recorder which
+// waits behind it does not notice.
+const positionsAtOnce = 500
+
+// AssignPositionsHandler gives recorded events their positions. Recorders run beside each other and commit in any order; a number
+// drawn while recording would become visible before a smaller one, and a reader that goes by it would miss the smaller one for
+// ever. So one transaction at a time numbers what is committed.
+type AssignPositionsHandler struct {
+	store Store
+}
+
+// NewAssignPositionsHandler makes an AssignPositionsHandler.
+func NewAssignPositionsHandler(store Store) *AssignPositionsHandler {
+	return &AssignPositionsHandler{store: store}
+}
+
+// Handle gives positions to one batch of waiting events. more is true where others may still wait. Any number of processes may
+// call it at once.
+func (h *AssignPositionsHandler) Handle(ctx context.Context) (more bool, err error) {
+	waiting, err := h.store.Unpositioned(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look for events without a position: %w", err)
+	}
+	if !waiting {
+		return false, nil
+	}
+	assigned := 0
+	err = h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
+		n, err := tx.AssignPositions(ctx, positionsAtOnce)
+		assigned = n
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("assign positions: %w", err)
+	}
+	return assigned == positionsAtOnce, nil
+}

@@ -1,0 +1,36 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/app/event"
+)
+
+// RecordEvent adds a message to the history, whatever it holds.
+type RecordEvent struct {
+	Message event.Message
+}
+
+// RecordEventHandler handles RecordEvent.
+type RecordEventHandler struct {
+	store Store
+	now   func() time.Time
+}
+
+// NewRecordEventHandler makes a RecordEventHandler.
+func NewRecordEventHandler(store Store, now func() time.Time) *RecordEventHandler {
+	return &RecordEventHandler{store: store, now: now}
+}
+
+// Handle records the message; a repeat of it changes nothing. The event has no position yet and no reader sees it: AssignPositions
+// gives it one.
+func (h *RecordEventHandler) Handle(ctx context.Context, cmd RecordEvent) error {
+	record := event.NewRecord(cmd.Message, h.now())
+	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error { return tx.Record(ctx, record) })
+	if err != nil {
+		return fmt.Errorf("record event %s: %w", record.ID, err)
+	}
+	return nil
+}

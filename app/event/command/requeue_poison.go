@@ -1,0 +1,50 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/event"
+)
+
+// RequeuePoison sends a poison message back to the consumer that gave it up.
+type RequeuePoison struct {
+	ID uuid.UUID
+}
+
+// RequeuePoisonHandler handles RequeuePoison.
+type RequeuePoisonHandler struct {
+	store Store
+}
+
+// NewRequeuePoisonHandler makes a RequeuePoisonHandler.
+func NewRequeuePoisonHandler(store Store) *RequeuePoisonHandler {
+	return &RequeuePoisonHandler{store: store}
+}
+
+// Handle requeues the message and gives it as it stands then. The decision and the message are stored together, so it is sent back
+// once. The error is event.ErrPoisonNotOpen where somebody decided before; should the consumer fail again, that is a poison message
+// of its own.
+func (h *RequeuePoisonHandler) Handle(ctx context.Context, cmd RequeuePoison) (event.Poison, error) {
+	var requeued event.Poison
+	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
+		poison, err := tx.PoisonForUpdate(ctx, cmd.ID)
+		if err != nil {
+			return err
+		}
+		if err := poison.Requeue(); err != nil {
+			return err
+		}
+		if err := tx.SetPoisonStatus(ctx, poison); err != nil {
+			return err
+		}
+		requeued = poison
+		return tx.SendBack(ctx, poison)
+	})
+	if err != nil {
+		return event.Poison{}, fmt.Errorf("requeue poison message %s: %w", cmd.ID, err)
+	}
+	return requeued, nil
+}

@@ -1,0 +1,36 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/app/event"
+)
+
+// StorePoison keeps a message that a consumer gave up.
+type StorePoison struct {
+	Message event.Message
+	GivenUp event.GivenUp
+}
+
+// StorePoisonHandler handles StorePoison.
+type StorePoisonHandler struct {
+	store Store
+	now   func() time.Time
+}
+
+// NewStorePoisonHandler makes a StorePoisonHandler.
+func NewStorePoisonHandler(store Store, now func() time.Time) *StorePoisonHandler {
+	return &StorePoisonHandler{store: store, now: now}
+}
+
+// Handle stores the message, whatever it holds; a repeat of it changes nothing, least of all what was decided about it.
+func (h *StorePoisonHandler) Handle(ctx context.Context, cmd StorePoison) error {
+	poison := event.NewPoison(cmd.Message, cmd.GivenUp, h.now())
+	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error { return tx.StorePoison(ctx, poison) })
+	if err != nil {
+		return fmt.Errorf("store poison message %s: %w", poison.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package eventtest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/event"
+	"github.com/millrace/millrace/app/event/command"
+	"github.com/millrace/millrace/app/event/query"
+	"github.com/millrace/millrace/router"
+)
+
+// poisoned makes a message about a user that consumer gave up.
+func poisoned(eventID, consumer string, round int) command.StorePoison {
+	key := uuid.NewString()
+	metadata := contract.Envelope{
+		ID: eventID, Type: contract.TypeUserCreated, Source: contract.SourceUser, Key: key, Sequence: 1, Time: begin, CorrelationID: "corr",
+	}.Metadata()
+	metadata["own"] = "value"
+	metadata[router.MetaPoisonConsumer] = consumer
+	metadata[router.MetaPoisonStack] = "goroutine 1"
+	return command.StorePoison{
+		Message: event.Message{ID: eventID, Subject: "poison." + consumer, Metadata: metadata, Data: []byte("not \x00 JSON")},
+		GivenUp: event.GivenUp{
+			ID: uuid.NewString(), Consumer: consumer, Subject: contract.Topic(contract.TypeUserCreated), Reason: "cannot read it",
+			Attempts: 3, Round: round, First: begin, Last: begin.Add(time.Minute),
+		},
+	}
+}
+
+func store(t *testing.T, b Bench, commands ...command.StorePoison) {
+	t.Helper()
+	h := command.NewStorePoisonHandler(b.Store, now)
+	for _, c := range commands {
+		require.NoError(t, h.Handle(t.Context(), c))
+	}
+}
+
+func requeue(t *testing.T, b Bench, id uuid.UUID) error {
+	t.Helper()
+	p, err := command.NewRequeuePoisonHandler(b.Store).Handle(t.Context(), command.RequeuePoison{ID: id})
+	if err == nil {
+		require.Equal(t, event.StatusRequeued, p.Status)
+	}
+	return err
+}
+
+func poisonQueue(t *testing.T, b Bench) []event.Poison {
+	t.Helper()
+	poison, more, err := b.Store.Poison(t.Context(), query.PoisonFilter{}, query.Page{Ascending: true, Limit: 1000})
+	require.NoError(t, err)
+	require.False(t, more)
+	return poison
+}
+
+func sentBack(t *testing.T, b Bench) []router.Pending {
+	t.Helper()
+	pending, err := b.Outbox.Pending(t.Context(), 0, 100)
+	require.NoError(t, err)
+	return pending
+}
+
+func poisonStoredOnce(t *testing.T, b Bench) {
+	c := poisoned(uuid.NewString(), "order-customers", 0)
+	h := command.NewStorePoisonHandler(b.Store, now)
+	require.NoError(t, errors.Join(atOnce(32, func(int) error { return h.Handle(t.Context(), c) })...))
+	stored := poisonQueue(t, b)
+	require.Len(t, stored, 1)
+	want := event.NewPoison(c.Message, c.GivenUp, begin)
+	want.Number = stored[0].Number
+	require.Empty(t, cmp.Diff(want, stored[0]))
+}
+
+func foreignPoison(t *testing.T, b Bench) {
+	for name, m := range foreign() {
+		m.Subject = "poison.who"
+		c := command.StorePoison{Message: m, GivenUp: event.GivenUp{Consumer: "who", Reason: m.Metadata["own"] + "\xff'", Subject: m.Metadata["own"]}}
+		store(t, b, c, c)
+		p, err := b.Store.PoisonMessage(t.Context(), event.NewPoison(m, c.GivenUp, begin).ID)
+		require.NoError(t, err, name)
+		require.Equal(t, string(m.Data), string(p.Data), name)
+		require.Equal(t, event.StatusOpen, p.Status)
+	}
+	require.Len(t, poisonQueue(t, b), len(foreign()))
+}
+
+func poisonInOutcomes(t *testing.T, b Bench) {
+	c := poisoned(uuid.NewString(), "order-customers", 0)
+	stranger := poisoned(c.Message.ID, "order-customers", 0)
+	stranger.Message.Metadata[contract.MetaSource] = "/elsewhere"
+	store(t, b, c, stranger)
+	record(t, b, c.Message)
+	assign(t, b)
+	e, err := query.NewGetEventHandler(b.Store, "event-history").Handle(t.Context(), query.GetEvent{ID: uuid.MustParse(c.Message.ID)})
+	require.NoError(t, err)
+	require.Equal(t, []event.Outcome{
+		{Consumer: "event-history", Outcome: event.OutcomeRecorded, Attempt: 1, At: begin},
+		{Consumer: "order-customers", Outcome: event.OutcomePoisoned, Attempt: 3, At: begin.Add(time.Minute)},
+	}, e.Outcomes)
+}
+
+func requeuedOnce(t *testing.T, b Bench) {
+	c := poisoned(uuid.NewString(), "order-customers", 0)
+	store(t, b, c)
+	id := uuid.MustParse(c.GivenUp.ID)
+	succeeded := 0
+	for _, err := range atOnce(16, func(int) error { return requeue(t, b, id) }) {
+		if err == nil {
+			succeeded++
+			continue
+		}
+		require.ErrorIs(t, err, event.ErrPoisonNotOpen)
+	}
+	require.Equal(t, 1, succeeded)
+	require.Len(t, sentBack(t, b), 1)
+	require.Equal(t, event.StatusRequeued, poisonQueue(t, b)[0].Status)
+}
+
+func requeuedMessage(t *testing.T, b Bench) {
+	c := poisoned(uuid.NewString(), "order-customers", 2)
+	c.Message.Metadata[router.MetaRound] = "2"
+	bare := poisoned(uuid.NewString(), "event-history", 0)
+	bare.Message.Metadata = map[string]string{router.MetaPoisonReason: "r", router.MetaDeduplicationID: "d"}
+	store(t, b, c, bare)
+	require.NoError(t, requeue(t, b, uuid.MustParse(c.GivenUp.ID)))
+	require.NoError(t, requeue(t, b, uuid.MustParse(bare.GivenUp.ID)))
+
+	sent := sentBack(t, b)
+	require.Len(t, sent, 2)
+	want := event.NewPoison(c.Message, c.GivenUp, begin)
+	require.Equal(t, "requeue.order-customers", sent[0].Topic)
+	require.Equal(t, want.RequeueID().String(), sent[0].MessageID)
+	require.NotEqual(t, c.Message.ID, sent[0].MessageID, "the broker has seen the event's ID")
+	require.Equal(t, c.Message.Data, sent[0].Payload)
+	metadata := contract.Envelope{
+		ID: c.Message.ID, Type: contract.TypeUserCreated, Source: contract.SourceUser, Key: want.Key, Sequence: 1, Time: begin, CorrelationID: "corr",
+	}.Metadata()
+	metadata["own"], metadata[router.MetaRound] = "value", "3"
+	require.Equal(t, metadata, sent[0].Metadata)
+
+	require.Equal(t, "requeue.event-history", sent[1].Topic)
+	require.Equal(t, map[string]string{
+		contract.MetaID: bare.Message.ID, contract.MetaType: contract.TypeUserCreated, router.MetaRound: "1",
+	}, sent[1].Metadata, "what was told by subject and place in the stream is written down")
+}
+
+func undoneRequeue(t *testing.T, b Bench) {
+	c := poisoned(uuid.NewString(), "order-customers", 0)
+	store(t, b, c)
+	refused := errors.New("refused")
+	err := b.Store.Atomically(t.Context(), func(ctx context.Context, tx command.Tx) error {
+		p, err := tx.PoisonForUpdate(ctx, uuid.MustParse(c.GivenUp.ID))
+		require.NoError(t, err)
+		require.NoError(t, p.Requeue())
+		require.NoError(t, tx.SetPoisonStatus(ctx, p))
+		require.NoError(t, tx.SendBack(ctx, p))
+		return refused
+	})
+	require.ErrorIs(t, err, refused)
+	require.Empty(t, sentBack(t, b))
+	require.Equal(t, event.StatusOpen, poisonQueue(t, b)[0].Status)
+}
+
+func decisionStays(t *testing.T, b Bench) {
+	c := poisoned(uuid.NewString(), "order-customers", 0)
+	store(t, b, c)
+	require.NoError(t, requeue(t, b, uuid.MustParse(c.GivenUp.ID)))
+	store(t, b, c)
+	stored := poisonQueue(t, b)
+	require.Len(t, stored, 1)
+	require.Equal(t, event.StatusRequeued, stored[0].Status)
+}
+
+func poisonWithoutConsumer(t *testing.T, b Bench) {
+	for _, name := range []string{"", "*", "a.b", "a b", ">"} {
+		c := poisoned(uuid.NewString(), name, 0)
+		store(t, b, c)
+		require.ErrorIs(t, requeue(t, b, uuid.MustParse(c.GivenUp.ID)), event.ErrNoConsumer)
+	}
+	require.Empty(t, sentBack(t, b))
+	for _, p := range poisonQueue(t, b) {
+		require.Equal(t, event.StatusOpen, p.Status)
+	}
+}
+
+func nextRound(t *testing.T, b Bench) {
+	first := poisoned(uuid.NewString(), "order-customers", 0)
+	store(t, b, first)
+	require.NoError(t, requeue(t, b, uuid.MustParse(first.GivenUp.ID)))
+	second := first
+	second.GivenUp.ID, second.GivenUp.Round = uuid.NewString(), 1
+	store(t, b, second)
+	require.NoError(t, requeue(t, b, uuid.MustParse(second.GivenUp.ID)))
+	sent := sentBack(t, b)
+	require.Len(t, sent, 2)
+	require.NotEqual(t, sent[0].MessageID, sent[1].MessageID)
+	require.Equal(t, sent[0].Metadata[contract.MetaID], sent[1].Metadata[contract.MetaID])
+	require.Equal(t, "2", sent[1].Metadata[router.MetaRound])
+}

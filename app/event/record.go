@@ -1,0 +1,90 @@
+// Package event is the memory of everything that was published: the history, which refuses nothing, and the poison queue, which
+// keeps what a consumer gave up until somebody decides.
+package event
+
+import (
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/fault"
+)
+
+// ErrNotFound says that the history has no event of that ID.
+var ErrNotFound = fault.New(fault.NotFound, "event_not_found", "There is no such event.")
+
+// Message is a message as it arrived, whoever published it.
+type Message struct {
+	ID       string
+	Subject  string // where it came from, "events.order.placed.v1"
+	Metadata map[string]string
+	Data     []byte
+}
+
+// Record is an event as the history keeps it. An event is recorded once by its ID and source.
+type Record struct {
+	Position      int64 // its place in the history, from 1 and without a gap; 0 until it has one
+	ID            uuid.UUID
+	Type          string
+	Source        string
+	Key           string
+	Sequence      int64     // 0 where its publisher does not number
+	Time          time.Time // when it happened; when it was recorded, where its publisher did not say
+	RecordedAt    time.Time
+	CorrelationID string
+	CausationID   string
+	Metadata      map[string]string // whole; nil in lists
+	Data          []byte            // byte for byte as published
+}
+
+// NewRecord makes the record of any message. It refuses nothing: what a foreign publisher left out stays empty, or comes from the
+// subject; what is too long for its column is clipped, and stands whole in the metadata.
+func NewRecord(m Message, now time.Time) Record {
+	e := contract.ParseEnvelope(m.ID, m.Metadata, m.Data)
+	return Record{
+		ID:            eventID(e),
+		Type:          clip(typeOf(e.Type, m.Subject), attributeMax),
+		Source:        clip(e.Source, attributeMax),
+		Key:           clip(e.Key, attributeMax),
+		Sequence:      e.Sequence,
+		Time:          timeOr(e.Time, now),
+		RecordedAt:    now,
+		CorrelationID: clip(e.CorrelationID, attributeMax),
+		CausationID:   clip(e.CausationID, attributeMax),
+		Metadata:      m.Metadata,
+		Data:          m.Data,
+	}
+}
+
+// typeOf gives an event's type: the one it carries, otherwise the one that its subject stands for.
+func typeOf(carried, subject string) string {
+	if carried != "" {
+		return carried
+	}
+	t, ok := strings.CutPrefix(subject, contract.Topic(""))
+	if !ok {
+		return ""
+	}
+	return t
+}
+
+// foreignIDs is the namespace of the IDs that stand for what is no UUID.
+var foreignIDs = uuid.MustParse("5a8b2f0e-7c1d-5e64-9a43-0d6f1b7c2e98")
+
+// eventID gives an event's UUID. An ID that is none becomes one that is the same for each redelivery.
+func eventID(e contract.Envelope) uuid.UUID {
+	if id, err := uuid.Parse(e.ID); err == nil && id != uuid.Nil {
+		return id
+	}
+	return uuid.NewSHA1(foreignIDs, []byte(e.Source+"\x00"+e.ID))
+}
+
+// timeOr gives t, or other where t is missing or has no place in the years that RFC 3339 can write.
+func timeOr(t, other time.Time) time.Time {
+	if t = t.UTC(); t.Year() <= 1 || t.Year() > 9999 {
+		return other
+	}
+	return t
+}
