@@ -1,0 +1,73 @@
+package eventhttp
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/event"
+	"github.com/millrace/millrace/app/event/command"
+	"github.com/millrace/millrace/app/event/query"
+	"github.com/millrace/millrace/ports/rest"
+)
+
+type listPoisonInput struct {
+	rest.PageInput
+
+	Status      string    `query:"status" enum:"open,requeued,discarded,resolved" doc:"Messages of this status"`
+	Consumer    string    `query:"consumer" maxLength:"255" doc:"Messages that this consumer gave up" example:"order-customers"`
+	Type        string    `query:"type" maxLength:"255" doc:"Messages of this event type"`
+	Fingerprint string    `query:"fingerprint" maxLength:"64" doc:"Failures of one kind"`
+	Key         string    `query:"key" maxLength:"255" doc:"Messages about this aggregate"`
+	After       time.Time `query:"after" doc:"Messages that failed last at this time or later, RFC 3339"`
+	Before      time.Time `query:"before" doc:"Messages that failed last before this time, RFC 3339"`
+}
+
+func (h routes) listPoison(ctx context.Context, in *listPoisonInput) (*answer, error) {
+	q := query.ListPoison{
+		Filter: query.PoisonFilter{
+			Status: event.Status(in.Status), Consumer: in.Consumer, Type: in.Type, Fingerprint: in.Fingerprint, Key: in.Key,
+			After: in.After, Before: in.Before,
+		},
+		Page: query.Page{Limit: in.Limit},
+	}
+	list := listOf(ctx, "poison", in.Status, in.Consumer, in.Type, in.Fingerprint, in.Key, stamp(in.After), stamp(in.Before))
+	var err error
+	if q.Page.Behind, err = h.open(list, in.Cursor); err != nil {
+		return nil, err
+	}
+	page, err := h.ListPoison.Handle(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Poison, len(page.Items))
+	for i, p := range page.Items {
+		items[i] = shapePoison(p)
+	}
+	return writePage(items, h.seal(list, page.Next))
+}
+
+func (h routes) getPoison(ctx context.Context, in *idInput) (*answer, error) {
+	id, err := uuid.Parse(in.ID)
+	if err != nil {
+		return nil, event.ErrPoisonNotFound.Because(err)
+	}
+	p, err := h.GetPoison.Handle(ctx, query.GetPoison{ID: id})
+	if err != nil {
+		return nil, err
+	}
+	return writeOne(shapePoison(p))
+}
+
+func (h routes) requeuePoison(ctx context.Context, in *idInput) (*answer, error) {
+	id, err := uuid.Parse(in.ID)
+	if err != nil {
+		return nil, event.ErrPoisonNotFound.Because(err)
+	}
+	p, err := h.RequeuePoison.Handle(ctx, command.RequeuePoison{ID: id})
+	if err != nil {
+		return nil, err
+	}
+	return writeOne(shapePoison(p))
+}
