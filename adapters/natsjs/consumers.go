@@ -1,0 +1,133 @@
+package natsjs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	defaultAckWait = 30 * time.Second
+	// maxAckPending is large because messages that were put back count against it: a full window stops the whole consumer. What a
+	// subscriber has in flight is bounded by what it asks for.
+	maxAckPending = 20_000
+)
+
+var durableName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// ConsumerSpec describes a durable consumer.
+type ConsumerSpec struct {
+	Name    string        // without dots
+	Filters []string      // subjects, or patterns, of one stream
+	AckWait time.Duration // how long a delivery may go unheard of before it is delivered again; 0: 30 s
+}
+
+// EnsureConsumer makes the durable as it must be, on the stream that takes its subjects. A consumer that stands keeps its place.
+// complete reports that the stream still began with its first message afterwards, so that the consumer gets each key's events
+// from the first one on.
+func (c *Conn) EnsureConsumer(ctx context.Context, spec ConsumerSpec) (complete bool, err error) {
+	stream, want, err := spec.resolve()
+	if err != nil {
+		return false, err
+	}
+	if err := c.ensureConsumer(ctx, stream, want); err != nil {
+		return false, fmt.Errorf("provision consumer %s on %s: %w", spec.Name, stream, err)
+	}
+	s, err := c.js.Stream(ctx, stream)
+	if err != nil {
+		return false, fmt.Errorf("look at stream %s: %w", stream, err)
+	}
+	return s.CachedInfo().State.FirstSeq <= 1, nil
+}
+
+// resolve gives the stream and the configuration that a spec asks for.
+func (s ConsumerSpec) resolve() (stream string, config jetstream.ConsumerConfig, err error) {
+	if !durableName.MatchString(s.Name) {
+		return "", config, fmt.Errorf("consumer name %q has other characters than letters, digits, - and _", s.Name)
+	}
+	for _, filter := range s.Filters {
+		of, err := streamOf(filter)
+		if err != nil {
+			return "", config, fmt.Errorf("consumer %s: %w", s.Name, err)
+		}
+		if stream != "" && of != stream {
+			return "", config, fmt.Errorf("consumer %s: filters of several streams", s.Name)
+		}
+		stream = of
+	}
+	if stream == "" {
+		return "", config, fmt.Errorf("consumer %s: no filter", s.Name)
+	}
+	config = jetstream.ConsumerConfig{
+		Durable:       s.Name,
+		DeliverPolicy: jetstream.DeliverAllPolicy,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       s.AckWait,
+		MaxDeliver:    -1,
+		MaxAckPending: maxAckPending,
+	}
+	if config.AckWait == 0 {
+		config.AckWait = defaultAckWait
+	}
+	if len(s.Filters) == 1 {
+		config.FilterSubject = s.Filters[0] // which is also part of the request's subject, and of a user's permissions
+	} else {
+		config.FilterSubjects = slices.Clone(s.Filters)
+	}
+	return stream, config, nil
+}
+
+func (c *Conn) ensureConsumer(ctx context.Context, stream string, want jetstream.ConsumerConfig) error {
+	existing, err := c.js.Consumer(ctx, stream, want.Durable)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound):
+		_, err = c.js.CreateOrUpdateConsumer(ctx, stream, want)
+		return err
+	case err != nil:
+		return err
+	}
+	have := existing.CachedInfo().Config
+	merged := have
+	merged.FilterSubject, merged.FilterSubjects = want.FilterSubject, want.FilterSubjects
+	merged.AckWait, merged.MaxDeliver, merged.MaxAckPending = want.AckWait, want.MaxDeliver, want.MaxAckPending
+	if have.FilterSubject == merged.FilterSubject && slices.Equal(have.FilterSubjects, merged.FilterSubjects) &&
+		have.AckWait == merged.AckWait && have.MaxDeliver == merged.MaxDeliver && have.MaxAckPending == merged.MaxAckPending {
+		return nil
+	}
+	_, err = c.js.CreateOrUpdateConsumer(ctx, stream, merged)
+	return err
+}
+
+// ensureMissing makes the durable only where it is missing.
+func (c *Conn) ensureMissing(ctx context.Context, stream string, want jetstream.ConsumerConfig) error {
+	_, err := c.js.Consumer(ctx, stream, want.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		_, err = c.js.CreateOrUpdateConsumer(ctx, stream, want)
+	}
+	return err
+}
+
+// Lag is what a durable consumer still has before it.
+type Lag struct {
+	Pending    uint64 // never delivered yet
+	AckPending int    // delivered or put back, and not acknowledged
+}
+
+// Lag looks at the durable that reads topic, for metrics.
+func (c *Conn) Lag(ctx context.Context, consumer, topic string) (Lag, error) {
+	stream, err := streamOf(topic)
+	if err != nil {
+		return Lag{}, err
+	}
+	found, err := c.js.Consumer(ctx, stream, consumer)
+	if err != nil {
+		return Lag{}, fmt.Errorf("look at consumer %s on %s: %w", consumer, stream, err)
+	}
+	info := found.CachedInfo()
+	return Lag{Pending: info.NumPending, AckPending: info.NumAckPending}, nil
+}

@@ -1,0 +1,107 @@
+package natsjs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	// syncInterval is how long an acknowledged message may be in the page cache alone; the server's default is two minutes. The
+	// relay keeps its rows for longer and publishes a lost tail again.
+	syncInterval   = time.Second
+	startTimeout   = 30 * time.Second // a large store is read before the server is ready
+	maxMemoryStore = 64 << 20         // our streams are files; nobody needs more in memory
+)
+
+// EmbeddedConfig says how the server of this process is run.
+type EmbeddedConfig struct {
+	Dir    string // where its files are; the caller has locked it: two servers on one folder would both acknowledge
+	Listen string // host:port for outside clients; empty: none can connect
+	Logger *slog.Logger
+}
+
+// Embedded is a NATS server within this process.
+type Embedded struct {
+	server *server.Server
+}
+
+// StartEmbedded starts a server on its files and waits until it is ready.
+func StartEmbedded(config EmbeddedConfig) (*Embedded, error) {
+	options := &server.Options{
+		ServerName:         "millrace",
+		DontListen:         config.Listen == "",
+		NoSigs:             true, // signals are ours: the server would end the process in the middle of a drain
+		JetStream:          true,
+		StoreDir:           config.Dir,
+		SyncInterval:       syncInterval,
+		JetStreamMaxMemory: maxMemoryStore,
+	}
+	if config.Listen != "" {
+		if err := listenOn(options, config.Listen); err != nil {
+			return nil, err
+		}
+	}
+	s, err := server.NewServer(options)
+	if err != nil {
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
+	log := &serverLog{logger: config.Logger, fatal: make(chan string, 1)}
+	s.SetLoggerV2(log, false, false, false)
+	e := &Embedded{server: s}
+	ready := make(chan bool, 1)
+	go func() {
+		s.Start()
+		ready <- s.ReadyForConnections(startTimeout)
+	}()
+	select {
+	case ok := <-ready:
+		if ok && s.JetStreamEnabled() {
+			return e, nil
+		}
+		e.Shutdown()
+		return nil, errors.Join(errors.New("embedded broker: not ready"), log.reason())
+	case reason := <-log.fatal:
+		e.Shutdown()
+		<-ready
+		return nil, fmt.Errorf("embedded broker: %s", reason)
+	}
+}
+
+// listenOn makes the server listen on host:port; port 0 is any free one.
+func listenOn(options *server.Options, address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("address of the embedded broker: %w", err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil || number < 0 || number > 65535 {
+		return fmt.Errorf("address of the embedded broker: port %q is no number up to 65535", port)
+	}
+	if number == 0 {
+		number = server.RANDOM_PORT
+	}
+	options.Host, options.Port = host, number
+	return nil
+}
+
+// Connect connects to the server without a socket.
+func (e *Embedded) Connect(ctx context.Context, config Config) (*Conn, error) {
+	return connect(ctx, "", config, nats.InProcessServer(e.server))
+}
+
+// Addr is where outside clients connect, nil where none can.
+func (e *Embedded) Addr() net.Addr { return e.server.Addr() }
+
+// Shutdown stops the server and waits until its files are closed. Connections are closed before.
+func (e *Embedded) Shutdown() {
+	e.server.Shutdown()
+	e.server.WaitForShutdown()
+}

@@ -1,0 +1,52 @@
+package natsjs
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+)
+
+// serverLog passes what the embedded server warns of on to our log. What it merely notices stays out of it.
+type serverLog struct {
+	logger *slog.Logger
+	fatal  chan string
+}
+
+// Noticef drops what is no trouble.
+func (l *serverLog) Noticef(string, ...any) {}
+
+// Debugf drops what is no trouble.
+func (l *serverLog) Debugf(string, ...any) {}
+
+// Tracef drops what is no trouble.
+func (l *serverLog) Tracef(string, ...any) {}
+
+// Warnf logs a warning.
+func (l *serverLog) Warnf(format string, v ...any) {
+	l.logger.Warn("embedded broker warns", slog.String("text", fmt.Sprintf(format, v...)))
+}
+
+// Errorf logs an error.
+func (l *serverLog) Errorf(format string, v ...any) {
+	l.logger.Error("embedded broker failed at something", slog.String("text", fmt.Sprintf(format, v...)))
+}
+
+// Fatalf logs what ends the server. The process is not ended: the server's starter hears of it.
+func (l *serverLog) Fatalf(format string, v ...any) {
+	text := fmt.Sprintf(format, v...)
+	l.logger.Error("embedded broker stopped", slog.String("text", text))
+	select {
+	case l.fatal <- text:
+	default:
+	}
+}
+
+// reason is what ended the server, nil where it did not say.
+func (l *serverLog) reason() error {
+	select {
+	case text := <-l.fatal:
+		return errors.New(text)
+	default:
+		return nil
+	}
+}

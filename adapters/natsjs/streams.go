@@ -1,0 +1,130 @@
+package natsjs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The streams, each with the subjects below its own first token.
+const (
+	Events  = "EVENTS"  // every event; kept for ever unless configured
+	Poison  = "POISON"  // what consumers gave up
+	Requeue = "REQUEUE" // what goes back to the one consumer that failed
+)
+
+// duplicateWindow is how long a stream tells repeats by Nats-Msg-Id.
+const duplicateWindow = 2 * time.Minute
+
+// Streams says how the streams are kept. The zero value takes what stands or, for a new stream, one replica and no age limit.
+type Streams struct {
+	Replicas int           // of each stream; 0: as it stands
+	MaxAge   time.Duration // of EVENTS; 0: as it stands
+}
+
+// streamOf gives the stream that takes a subject, by its first token.
+func streamOf(subject string) (string, error) {
+	first, rest, found := strings.Cut(subject, ".")
+	if found && rest != "" {
+		switch first {
+		case "events":
+			return Events, nil
+		case "poison":
+			return Poison, nil
+		case "requeue":
+			return Requeue, nil
+		}
+	}
+	return "", fmt.Errorf("no stream takes the subject %q", subject)
+}
+
+// definition is what a stream must be like; what it leaves open is kept as an operator set it.
+//
+// A message of REQUEUE has exactly one taker and no use after it, however long that one is away: a work queue keeps it until it
+// is acknowledged, and then no longer. An age limit would lose what waits for a consumer that is away for longer. The others are
+// read by several and keep everything.
+func definition(name string, s Streams) jetstream.StreamConfig {
+	config := jetstream.StreamConfig{
+		Name:       name,
+		Subjects:   []string{strings.ToLower(name) + ".>"},
+		Retention:  jetstream.LimitsPolicy,
+		Discard:    jetstream.DiscardOld,
+		Storage:    jetstream.FileStorage,
+		Duplicates: duplicateWindow,
+		Replicas:   s.Replicas,
+	}
+	switch name {
+	case Events:
+		config.MaxAge = s.MaxAge
+	case Requeue:
+		config.Retention = jetstream.WorkQueuePolicy
+	}
+	return config
+}
+
+// EnsureStreams makes the named streams, or all three, as they must be. It may run in many replicas at once and never loses a
+// message. A stream that stands as it must is only looked at: a service without the right to change it needs none.
+func (c *Conn) EnsureStreams(ctx context.Context, s Streams, names ...string) error {
+	if len(names) == 0 {
+		names = []string{Events, Poison, Requeue}
+	}
+	for _, name := range names {
+		if err := c.ensureStream(ctx, definition(name, s)); err != nil {
+			return fmt.Errorf("provision stream %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (c *Conn) ensureStream(ctx context.Context, want jetstream.StreamConfig) error {
+	for {
+		stream, err := c.js.Stream(ctx, want.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			_, err = c.js.CreateStream(ctx, want)
+			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+				continue // another replica was first, with another configuration: see whether it needs a change
+			}
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		have := stream.CachedInfo().Config
+		merged, changed := merge(have, want)
+		if have.Retention != want.Retention || have.Storage != want.Storage {
+			c.logger.WarnContext(ctx, "stream is kept in another way than ours", slog.String("stream", want.Name),
+				slog.String("retention", have.Retention.String()), slog.String("storage", have.Storage.String()))
+		}
+		if !changed {
+			return nil
+		}
+		_, err = c.js.UpdateStream(ctx, merged)
+		return err
+	}
+}
+
+// merge puts what we must have into a stream's configuration and leaves the rest as an operator set it.
+func merge(have, want jetstream.StreamConfig) (merged jetstream.StreamConfig, changed bool) {
+	merged = have
+	for _, subject := range want.Subjects {
+		if !slices.Contains(have.Subjects, subject) {
+			merged.Subjects, changed = append(slices.Clone(merged.Subjects), subject), true
+		}
+	}
+	if have.Duplicates < want.Duplicates {
+		merged.Duplicates, changed = want.Duplicates, true
+	}
+	if want.Replicas != 0 && have.Replicas != want.Replicas {
+		merged.Replicas, changed = want.Replicas, true
+	}
+	if want.MaxAge != 0 && have.MaxAge != want.MaxAge {
+		merged.MaxAge, changed = want.MaxAge, true
+	}
+	return merged, changed
+}

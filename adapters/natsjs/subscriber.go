@@ -1,0 +1,107 @@
+package natsjs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/millrace/millrace/adapters/natsjs/lane"
+)
+
+// ErrSubscriberClosed refuses a subscription on a closed subscriber.
+var ErrSubscriberClosed = errors.New("the subscriber is closed")
+
+// SubscriberConfig says how a service reads as one durable consumer.
+type SubscriberConfig struct {
+	Consumer string // the durable's name, without dots
+	// InFlight is how many messages handlers may have at once; each is of another key. 0: 256.
+	InFlight int
+	// Ahead is how many more may wait behind others of their key, so that a long row of one key keeps no other waiting. 0: 1,024.
+	Ahead int
+	// AckWait is that of the durable. 0: 30 s.
+	AckWait time.Duration
+	// HandlingLimit ends the heartbeats of a message that a handler got so long ago; the broker delivers it again then. 0: never.
+	HandlingLimit time.Duration
+	// CloseTimeout bounds how long closing waits for handlers. 0: 30 s.
+	CloseTimeout time.Duration
+	Logger       *slog.Logger
+	Now          func() time.Time // nil: time.Now
+}
+
+// Subscriber is a Watermill subscriber on a durable pull consumer. Messages of one key come one after the other, also across
+// the subscriptions of one subscriber.
+type Subscriber struct {
+	conn   *Conn
+	config SubscriberConfig
+	lanes  *lane.Lanes
+
+	mu       sync.Mutex
+	isClosed bool
+	cancels  []context.CancelFunc // of the subscriptions
+	running  sync.WaitGroup
+}
+
+// NewSubscriber makes a subscriber on a connection, which it does not close.
+func NewSubscriber(conn *Conn, config SubscriberConfig) *Subscriber {
+	config.InFlight = orDefault(config.InFlight, 256)
+	config.Ahead = orDefault(config.Ahead, 1024)
+	config.AckWait = orDefault(config.AckWait, defaultAckWait)
+	config.CloseTimeout = orDefault(config.CloseTimeout, 30*time.Second)
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	return &Subscriber{conn: conn, config: config, lanes: lane.New()}
+}
+
+func orDefault[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+// Subscribe reads the durable on the stream that takes topic, a subject or a pattern. The durable is made if it is missing, also
+// later. It does not wait for the broker: while that is away, nothing arrives. When ctx ends, the subscription is closed as by
+// Close; the messages' contexts do not end with it.
+func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	spec := ConsumerSpec{Name: s.config.Consumer, Filters: []string{topic}, AckWait: s.config.AckWait}
+	stream, _, err := spec.resolve()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isClosed {
+		return nil, ErrSubscriberClosed
+	}
+	sub := newSubscription(ctx, s, stream, spec)
+	if err := sub.listen(); err != nil {
+		sub.outlet.Close(ctx)
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	s.cancels = append(s.cancels, cancel)
+	s.running.Go(func() {
+		defer cancel()
+		sub.run(ctx)
+	})
+	return sub.outlet.Messages(), nil
+}
+
+// Close stops asking for messages, gives back what no handler got, waits for the handlers that run and for their answers to reach
+// the broker, and closes the channels. What is still running after CloseTimeout stays unacknowledged.
+func (s *Subscriber) Close() error {
+	s.mu.Lock()
+	s.isClosed = true
+	for _, cancel := range s.cancels {
+		cancel()
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+	return nil
+}
