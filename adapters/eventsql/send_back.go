@@ -20,7 +20,7 @@ const poisonPrefix = "millrace-poison-"
 func (t tx) SendBack(ctx context.Context, p event.Poison) error {
 	err := t.outbox.Add(ctx, t.Tx, sqldb.Entry{
 		MessageID: p.RequeueID(),
-		Topic:     "requeue." + p.Consumer,
+		Topic:     contract.RequeueTopic(p.Consumer),
 		Key:       strings.ToValidUTF8(p.Key, "?"),
 		Metadata:  original(p),
 		Payload:   p.Data,

@@ -70,7 +70,7 @@ func (f *Failures) GiveUp(ctx context.Context, failure router.Failure, count rou
 			return err
 		}
 		return f.outbox.Add(ctx, tx, Entry{
-			MessageID: id, Topic: "poison." + failure.Consumer, Key: failure.Event.Key,
+			MessageID: id, Topic: contract.PoisonTopic(failure.Consumer), Key: failure.Event.Key,
 			Metadata: poisonMetadata(id, failure, count), Payload: failure.Event.Data,
 		})
 	})

@@ -51,6 +51,12 @@ type Envelope struct {
 // Topic is where events of type t are published: the NATS subject, and the Watermill topic.
 func Topic(t string) string { return "events." + t }
 
+// PoisonTopic is where what a consumer gave up is published.
+func PoisonTopic(consumer string) string { return "poison." + consumer }
+
+// RequeueTopic is where what goes back to a consumer is published. No other consumer reads it.
+func RequeueTopic(consumer string) string { return "requeue." + consumer }
+
 // Metadata gives e's attributes as message metadata. Empty links are left out.
 func (e Envelope) Metadata() map[string]string {
 	m := map[string]string{
