@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace/millrace/adapters/natsjs/wire"
 )
 
 const (
@@ -51,7 +53,7 @@ func (s ConsumerSpec) resolve() (stream string, config jetstream.ConsumerConfig,
 		return "", config, fmt.Errorf("consumer name %q has other characters than letters, digits, - and _", s.Name)
 	}
 	for _, filter := range s.Filters {
-		of, err := streamOf(filter)
+		of, err := wire.StreamOf(filter)
 		if err != nil {
 			return "", config, fmt.Errorf("consumer %s: %w", s.Name, err)
 		}
@@ -120,7 +122,7 @@ type Lag struct {
 
 // Lag looks at the durable that reads topic, for metrics.
 func (c *Conn) Lag(ctx context.Context, consumer, topic string) (Lag, error) {
-	stream, err := streamOf(topic)
+	stream, err := wire.StreamOf(topic)
 	if err != nil {
 		return Lag{}, err
 	}

@@ -169,12 +169,14 @@ func (f *flights) empty() <-chan struct{} {
 	return drained
 }
 
-// close fails what is on its way and everything that would still start.
-func (f *flights) close(err error) {
+// close fails what is on its way, gives its number, and fails everything that would still start.
+func (f *flights) close(err error) (open int) {
 	f.mu.Lock()
 	f.closed = err
+	open = len(f.open)
 	f.mu.Unlock()
 	f.failAll(err)
+	return open
 }
 
 // land lets done hear the answer from a goroutine of its own, so that a done that blocks holds up no acknowledgement.

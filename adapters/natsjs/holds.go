@@ -6,12 +6,14 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace/millrace/adapters/natsjs/wire"
 )
 
 // Holds reports whether the stream that takes topic has, or had until its retention let it go, the message with that ID at that
 // sequence. It is false for a stream that lost its tail or was made anew, whether or not another message has the place by now.
 func (p *Publisher) Holds(ctx context.Context, topic string, streamSequence uint64, messageID string) (bool, error) {
-	name, err := streamOf(topic)
+	name, err := wire.StreamOf(topic)
 	if err != nil {
 		return false, err
 	}

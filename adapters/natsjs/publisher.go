@@ -181,7 +181,9 @@ func (p *Publisher) Close() error {
 			case <-p.conn.closed:
 			}
 		}
-		p.flights.close(ErrClosed)
+		if open := p.flights.close(ErrClosed); open > 0 {
+			p.config.Logger.Warn("publisher closed before the broker answered", slog.Int("messages", open))
+		}
 		if err = p.answers.Unsubscribe(); errors.Is(err, nats.ErrConnectionClosed) {
 			err = nil
 		}

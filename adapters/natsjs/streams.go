@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace/millrace/adapters/natsjs/wire"
 )
 
 // The streams, each with the subjects below its own first token.
 const (
-	Events  = "EVENTS"  // every event; kept for ever unless configured
-	Poison  = "POISON"  // what consumers gave up
-	Requeue = "REQUEUE" // what goes back to the one consumer that failed
+	Events  = wire.Events
+	Poison  = wire.Poison
+	Requeue = wire.Requeue
 )
 
 // duplicateWindow is how long a stream tells repeats by Nats-Msg-Id.
@@ -26,22 +28,6 @@ const duplicateWindow = 2 * time.Minute
 type Streams struct {
 	Replicas int           // of each stream; 0: as it stands
 	MaxAge   time.Duration // of EVENTS; 0: as it stands
-}
-
-// streamOf gives the stream that takes a subject, by its first token.
-func streamOf(subject string) (string, error) {
-	first, rest, found := strings.Cut(subject, ".")
-	if found && rest != "" {
-		switch first {
-		case "events":
-			return Events, nil
-		case "poison":
-			return Poison, nil
-		case "requeue":
-			return Requeue, nil
-		}
-	}
-	return "", fmt.Errorf("no stream takes the subject %q", subject)
 }
 
 // definition is what a stream must be like; what it leaves open is kept as an operator set it.

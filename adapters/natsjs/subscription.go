@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/millrace/millrace/adapters/natsjs/lane"
+	"github.com/millrace/millrace/adapters/natsjs/wire"
 	"github.com/millrace/millrace/router/delivery"
 )
 
@@ -217,7 +218,7 @@ func (s *subscription) receive(m *nats.Msg) {
 	s.mu.Unlock()
 	msg := unmarshal(m, place)
 	s.outlet.Take(&lane.Item{
-		Key:     lane.Key(msg.UUID, msg.Metadata),
+		Key:     wire.Key(msg.UUID, msg.Metadata),
 		Message: msg,
 		Delivery: &delivery.Delivery{
 			Consumer:       s.spec.Name,

@@ -31,7 +31,30 @@ type Item struct {
 
 	outlet *Outlet
 	handed atomic.Int64 // when a handler got it, in nanoseconds of the outlet's clock; 0 while it waits
+
+	mu         sync.Mutex
+	isAnswered bool
 }
+
+// answer gives the broker its answer, after which no heartbeat follows: one that came after a Nak would undo its delay.
+func (it *Item) answer(send func(Receipt)) {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	it.isAnswered = true
+	send(it.Receipt)
+}
+
+// progress sends a heartbeat.
+func (it *Item) progress() {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if !it.isAnswered {
+		it.Receipt.Progress()
+	}
+}
+
+// giveBack puts an item back at once that no handler got.
+func giveBack(r Receipt) { r.Nak(0) }
 
 // Lanes are the keys that are being worked on. Outlets that share Lanes never work on one key at the same time.
 type Lanes struct {

@@ -71,7 +71,7 @@ func (o *Outlet) Messages() <-chan *message.Message { return o.out }
 func (o *Outlet) Take(it *Item) {
 	it.outlet = o
 	if !o.lanes.enter(it) {
-		it.Receipt.Nak(0)
+		it.answer(giveBack)
 	}
 }
 
@@ -90,7 +90,7 @@ func (o *Outlet) Close(ctx context.Context) {
 		withdrawn := o.lanes.withdraw(o)
 		close(o.closing)
 		for _, it := range withdrawn {
-			it.Receipt.Nak(0)
+			it.answer(giveBack)
 		}
 		answered := make(chan struct{})
 		go func() { o.open.Wait(); close(answered) }()
@@ -110,7 +110,7 @@ func (o *Outlet) Close(ctx context.Context) {
 func (o *Outlet) handle(it *Item) {
 	select {
 	case <-o.closing: // both ways below may be open, and a closing outlet hands out nothing
-		it.Receipt.Nak(0)
+		it.answer(giveBack)
 		return
 	default:
 	}
@@ -119,16 +119,18 @@ func (o *Outlet) handle(it *Item) {
 	case o.out <- it.Message:
 		it.handed.Store(o.config.Now().UnixNano())
 	case <-o.closing:
-		it.Receipt.Nak(0)
+		it.answer(giveBack)
 		return
 	}
 	select {
 	case <-it.Message.Acked():
-		it.Receipt.Ack()
+		it.answer(Receipt.Ack)
 	case <-it.Message.Nacked():
-		if !it.Delivery.Left() {
-			it.Receipt.Nak(it.Delivery.Delay())
-		}
+		it.answer(func(r Receipt) {
+			if !it.Delivery.Left() {
+				r.Nak(it.Delivery.Delay())
+			}
+		})
 	case <-o.ctx.Done():
 	}
 }
@@ -141,7 +143,7 @@ func (o *Outlet) beat() {
 		select {
 		case <-ticker.C:
 			for _, it := range o.alive() {
-				it.Receipt.Progress()
+				it.progress()
 			}
 		case <-o.stopBeats:
 			return
