@@ -1,0 +1,53 @@
+package usersql_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
+	"github.com/millrace/millrace/adapters/usersql"
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/user/usertest"
+)
+
+func TestStorePassesTheSuite(t *testing.T) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		usertest.Run(t, func(t *testing.T) usertest.Fixture { return fixture(t, "sqlite:") })
+	})
+	t.Run("mysql", func(t *testing.T) {
+		t.Parallel()
+		server := sqldbtest.MySQL(t)
+		usertest.Run(t, func(t *testing.T) usertest.Fixture { return fixture(t, server) })
+	})
+}
+
+func fixture(t *testing.T, url string) usertest.Fixture {
+	t.Helper()
+	db := sqldbtest.Open(t, url, usersql.Migrations)
+	outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{
+		Source: contract.SourceUser,
+		NewID:  func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
+		Now:    time.Now,
+	})
+	return usertest.Fixture{
+		Store:     usersql.NewStore(db, outbox),
+		Published: func(t *testing.T) []contract.Envelope { return published(t, outbox) },
+	}
+}
+
+// published reads the whole outbox: no relay empties it here.
+func published(t *testing.T, outbox *sqldb.Outbox) (events []contract.Envelope) {
+	t.Helper()
+	pending, err := outbox.Pending(t.Context(), 0, 100_000)
+	require.NoError(t, err)
+	for _, p := range pending {
+		events = append(events, contract.ParseEnvelope(p.MessageID, p.Metadata, p.Payload))
+	}
+	return events
+}

@@ -1,0 +1,211 @@
+// Package usertest is the suite that each store of accounts must pass: what the commands and queries promise, on a real database.
+package usertest
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/correlation"
+	"github.com/millrace/millrace/app/principal"
+	"github.com/millrace/millrace/app/user"
+	"github.com/millrace/millrace/app/user/command"
+	"github.com/millrace/millrace/app/user/query"
+)
+
+// Store is what a store must implement.
+type Store interface {
+	command.Store
+	query.Store
+}
+
+// Fixture is a fresh store, and a view of what it is about to publish.
+type Fixture struct {
+	Store     Store
+	Published func(t *testing.T) []contract.Envelope // in the order in which it was stored
+}
+
+// Run runs the suite; open gives each of its tests a store of its own.
+func Run(t *testing.T, open func(t *testing.T) Fixture) {
+	t.Helper()
+	tests := []struct {
+		name string
+		run  func(t *testing.T, b *bench)
+	}{
+		{"a registered account is read back as it was answered", registeredIsReadBack},
+		{"the longest values are kept whole", longestValues},
+		{"what breaks a rule is refused before it costs a hash", brokenRegistration},
+		{"an e-mail address is one account's, in any spelling", emailTaken},
+		{"of many who register one e-mail address at once one gets it", emailRaced},
+		{"a change gives one version and one event without personal data", changed},
+		{"a change of nothing is no change", unchanged},
+		{"a new e-mail address of one's own needs the password", emailConfirmed},
+		{"an admin gives another an e-mail address without a password", emailByAdmin},
+		{"a role is given by admins alone", roleGiven},
+		{"to others an account does not exist", foreign},
+		{"a deleted account leaves an event and no row", deleted},
+		{"the last admin stays", lastAdmin},
+		{"two admins who demote each other do not both succeed", adminsRaced},
+		{"64 who change one account lose nothing", crowd},
+		{"an error undoes state and event", undone},
+		{"a closure that runs twice has one effect", twice},
+		{"who gave up stores nothing", gaveUp},
+		{"a sign-in gives a token for the account", signedIn},
+		{"an unknown e-mail address costs what a wrong password costs", signInRefused},
+		{"several replicas make one first admin", firstAdmin},
+		{"a first admin is made only where there is none", firstAdminOnce},
+		{"a list shows what its filter says, to admins alone", filtered},
+		{"pages neither repeat nor hide while accounts come and go", paged},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t, newBench(open(t)))
+		})
+	}
+}
+
+// bench is a store with every use case on it.
+type bench struct {
+	Fixture
+
+	hasher   *hasher
+	register *command.RegisterUserHandler
+	update   *command.UpdateUserHandler
+	delete   *command.DeleteUserHandler
+	signIn   *command.SignInHandler
+	ensure   *command.EnsureAdminHandler
+	byID     *query.UserByIDHandler
+	list     *query.UsersHandler
+	at       time.Time
+	root     principal.Principal // an admin by token, without an account
+	request  context.Context     //nolint:containedctx // every test's: it carries the correlation ID of a request
+}
+
+const (
+	requestID = "request-1"
+	password  = "correct horse"
+)
+
+func newBench(f Fixture) *bench {
+	b := &bench{
+		Fixture: f,
+		hasher:  &hasher{},
+		at:      time.Date(2026, 3, 1, 12, 0, 0, 123_456_000, time.UTC),
+		root:    principal.Principal{UserID: newID(), Role: principal.RoleAdmin},
+		request: correlation.With(context.Background(), correlation.IDs{Correlation: requestID}),
+	}
+	b.on(f.Store)
+	return b
+}
+
+// on sets the use cases on a store.
+func (b *bench) on(store command.Store) {
+	now := func() time.Time { return b.at }
+	store = marking{store}
+	b.register = command.NewRegisterUserHandler(store, b.hasher, newID, now)
+	b.update = command.NewUpdateUserHandler(store, b.hasher, now)
+	b.delete = command.NewDeleteUserHandler(store, now)
+	b.signIn = command.NewSignInHandler(store, b.hasher, issuer{b.at}, newID)
+	b.ensure = command.NewEnsureAdminHandler(store, b.hasher, newID, now)
+	b.byID = query.NewUserByIDHandler(b.Store)
+	b.list = query.NewUsersHandler(b.Store)
+}
+
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// inTransaction marks the ctx of a closure of Atomically.
+type inTransaction struct{}
+
+// marking marks the ctx of each closure, so that the hasher can tell where it is called.
+type marking struct{ command.Store }
+
+func (m marking) Atomically(ctx context.Context, fn func(ctx context.Context, tx command.Tx) error) error {
+	return m.Store.Atomically(ctx, func(ctx context.Context, tx command.Tx) error {
+		return fn(context.WithValue(ctx, inTransaction{}, true), tx)
+	})
+}
+
+// hasher counts what a real one would spend time on, and refuses to do so in a transaction.
+type hasher struct{ spent atomic.Int64 }
+
+var errInTransaction = errors.New("hashing inside a transaction")
+
+func (h *hasher) Hash(ctx context.Context, password string) (string, error) {
+	if ctx.Value(inTransaction{}) != nil {
+		return "", errInTransaction
+	}
+	h.spent.Add(1)
+	return "hash of " + password, nil
+}
+
+func (h *hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
+	wanted, err := h.Hash(ctx, password)
+	return hash == wanted, err
+}
+
+// issuer writes what it was given into the token.
+type issuer struct{ at time.Time }
+
+func (i issuer) Issue(_ context.Context, p principal.Principal) (string, time.Time, error) {
+	return uuid.UUID(p.UserID).String() + " " + string(p.Role) + " " + p.Session, i.at.Add(15 * time.Minute), nil
+}
+
+func (b *bench) registered(t *testing.T, email string) user.User {
+	t.Helper()
+	u, err := b.register.Handle(b.request, command.RegisterUser{Email: email, Name: "Ada Lovelace", Password: password})
+	require.NoError(t, err)
+	return u
+}
+
+// admin registers an account and makes it an admin.
+func (b *bench) admin(t *testing.T, email string) user.User {
+	t.Helper()
+	u := b.registered(t, email)
+	role := principal.RoleAdmin
+	u, err := b.update.Handle(b.request, command.UpdateUser{Caller: b.root, ID: u.ID, Role: &role})
+	require.NoError(t, err)
+	return u
+}
+
+func caller(u user.User) principal.Principal { return principal.Principal{UserID: u.ID, Role: u.Role} }
+
+func (b *bench) stored(t *testing.T, id uuid.UUID) user.User {
+	t.Helper()
+	u, err := b.byID.Handle(b.request, query.UserByID{Caller: b.root, ID: id})
+	require.NoError(t, err)
+	return u
+}
+
+// requireStored asks that the store holds u, and nothing else under its ID.
+func (b *bench) requireStored(t *testing.T, u user.User) {
+	t.Helper()
+	require.Empty(t, cmp.Diff(u, b.stored(t, u.ID)))
+}
+
+// published gives the events of one account, and asks that they are numbered without a gap.
+func (b *bench) published(t *testing.T, id uuid.UUID) (events []contract.Envelope) {
+	t.Helper()
+	for _, e := range b.Published(t) {
+		if e.Key == id.String() {
+			events = append(events, e)
+			require.EqualValues(t, len(events), e.Sequence)
+		}
+	}
+	return events
+}
+
+func (b *bench) publishedTypes(t *testing.T, id uuid.UUID) (types []string) {
+	t.Helper()
+	for _, e := range b.published(t, id) {
+		types = append(types, e.Type)
+	}
+	return types
+}
