@@ -86,9 +86,16 @@ func (c *clock) pass(d time.Duration) {
 
 func keyring(t testing.TB, s *store, c *clock, secret string) (*jwks.Keyring, error) {
 	t.Helper()
-	return jwks.OpenKeyring(t.Context(), jwks.KeyringConfig{
+	keys, err := jwks.NewKeyring(jwks.KeyringConfig{
 		Store: s, Secret: []byte(secret), Random: rand.Reader, Now: c.now, Logger: slog.New(slog.DiscardHandler),
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := keys.Open(t.Context()); err != nil {
+		return nil, err
+	}
+	return keys, nil
 }
 
 // fixture is a user service's keys with a signer and a verifier on them.
@@ -300,4 +307,17 @@ func encode(t testing.TB, v any) string {
 	data, err := json.Marshal(v)
 	require.NoError(t, err)
 	return base64.RawURLEncoding.EncodeToString(data)
+}
+
+func TestNothingIsSignedBeforeTheKeyringIsOpen(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	keys, err := jwks.NewKeyring(jwks.KeyringConfig{
+		Store: &store{}, Secret: []byte("secret"), Random: rand.Reader, Now: c.now, Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	_, _, err = jwks.NewSigner(keys, c.now).Issue(t.Context(), principal.Principal{})
+	require.Equal(t, fault.Unavailable, fault.KindOf(err))
+	_, err = keys.Document(t.Context())
+	require.Equal(t, fault.Unavailable, fault.KindOf(err))
 }

@@ -50,7 +50,7 @@ type Keyring struct {
 
 	cfg    KeyringConfig
 	sealer *sealer
-	opened atomic.Pointer[[]keyPair] // oldest first, never empty
+	opened atomic.Pointer[[]keyPair] // oldest first; nil before Open, never empty
 }
 
 type keyPair struct {
@@ -58,32 +58,37 @@ type keyPair struct {
 	private ed25519.PrivateKey
 }
 
-// OpenKeyring reads the keys from the store and makes the first where there is none. Replicas that do so at once each add one,
-// and take each other's tokens. The error is ErrSecret where none of the stored keys opens.
-func OpenKeyring(ctx context.Context, cfg KeyringConfig) (*Keyring, error) {
+// NewKeyring gives a keyring that reaches for its store no sooner than it must. The error is that of a secret that cannot seal.
+func NewKeyring(cfg KeyringConfig) (*Keyring, error) {
 	sealer, err := newSealer(cfg.Secret, cfg.Random)
 	if err != nil {
 		return nil, err
 	}
 	k := &Keyring{cfg: cfg, sealer: sealer}
 	k.begin(k.read, cfg.Now)
+	return k, nil
+}
+
+// Open reads the keys from the store and makes the first where there is none; before it, nothing can be signed. Replicas that do so
+// at once each add one, and take each other's tokens. The error is ErrSecret where none of the stored keys opens.
+func (k *Keyring) Open(ctx context.Context) error {
 	keys, err := k.read(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(keys) == 0 {
 		if err := k.add(ctx); err != nil {
-			return nil, err
+			return err
 		}
 		if keys, err = k.read(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("the signing key that was just stored is not there")
+		return errors.New("the signing key that was just stored is not there")
 	}
 	k.set(keys)
-	return k, nil
+	return nil
 }
 
 // read opens the stored keys. One that does not open is left out: its public half may be of somebody else's making.
@@ -138,9 +143,12 @@ func (k *Keyring) add(ctx context.Context) error {
 }
 
 // newest is the pair that signs.
-func (k *Keyring) newest() keyPair {
-	pairs := *k.opened.Load()
-	return pairs[len(pairs)-1]
+func (k *Keyring) newest() (keyPair, error) {
+	pairs := k.opened.Load()
+	if pairs == nil {
+		return keyPair{}, errKeysAway
+	}
+	return (*pairs)[len(*pairs)-1], nil
 }
 
 // documentEvery is how old a served key set may be: a replica that was started just now may have added a key.
@@ -153,7 +161,11 @@ func (k *Keyring) Document(ctx context.Context) ([]byte, error) {
 		k.reload(ctx)
 		k.mu.Unlock()
 	}
-	return document(*k.opened.Load())
+	pairs := k.opened.Load()
+	if pairs == nil {
+		return nil, errKeysAway
+	}
+	return document(*pairs)
 }
 
 func document(pairs []keyPair) ([]byte, error) {

@@ -36,6 +36,10 @@ func NewSigner(keys *Keyring, now func() time.Time) *Signer { return &Signer{key
 
 // Issue gives an access token for p and says when it ends.
 func (s *Signer) Issue(_ context.Context, p principal.Principal) (token string, expires time.Time, err error) {
+	key, err := s.keys.newest()
+	if err != nil {
+		return "", time.Time{}, err
+	}
 	now := s.now().UTC().Truncate(time.Second)
 	expires = now.Add(accessLasts)
 	claims, err := jwt.NewBuilder().
@@ -47,7 +51,6 @@ func (s *Signer) Issue(_ context.Context, p principal.Principal) (token string, 
 		return "", time.Time{}, fmt.Errorf("write an access token: %w", err)
 	}
 	claims.Options().Enable(jwt.FlattenAudience)
-	key := s.keys.newest()
 	headers := jws.NewHeaders()
 	for name, value := range map[string]any{jws.TypeKey: tokenType, jws.KeyIDKey: key.id} {
 		if err := headers.Set(name, value); err != nil {
