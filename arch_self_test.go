@@ -1,4 +1,4 @@
-package main
+package main_test
 
 import (
 	"strings"
@@ -65,7 +65,8 @@ func TestArrowsAllowWhatIsNeeded(t *testing.T) {
 		{path: "app/order/ordertest/suite.go", imports: []string{"testing", "github.com/stretchr/testify/require"}},
 		{path: "adapters/sqldb/outbox.go", imports: []string{"database/sql", "github.com/go-sql-driver/mysql", ours + "router"}},
 		{path: "adapters/ordersql/store_test.go", imports: []string{ours + "adapters/sqldb/sqldbtest", ours + "app/order/ordertest"}},
-		{path: "ports/orderhttp/place.go", imports: []string{"github.com/danielgtaylor/huma/v2", ours + "ports/rest", ours + "app/order/command"}},
+		{path: "ports/orderhttp/place.go", imports: []string{"github.com/danielgtaylor/huma/v2", ours + "app/order/command"}},
+		{path: "ports/orderhttp/routes.go", imports: []string{ours + "ports/rest", ours + "app/principal"}},
 		{path: "router/orderconsumer/users.go", imports: []string{"github.com/ThreeDotsLabs/watermill/message", ours + "app/order/command"}},
 		{path: "process.go", imports: []string{ours + "adapters/natsjs", ours + "ports/rest", ours + "router"}},
 		{path: "wire.go", imports: []string{"github.com/google/wire"}, tag: "//go:build wireinject"},

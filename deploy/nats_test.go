@@ -166,7 +166,7 @@ func TestNoServiceTakesAnothersMessages(t *testing.T) {
 	defer cancel()
 	_, err = js.Consumer(ctx, "EVENTS", "event-history")
 	require.True(t, errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrPermissionViolation), "%v", err)
-	<-refused
+	require.ErrorIs(t, <-refused, nats.ErrPermissionViolation)
 	requireRefused(t, conn, refused, "$JS.API.CONSUMER.MSG.NEXT.EVENTS.event-history")
 	requireRefused(t, conn, refused, "$JS.ACK.EVENTS.event-history.1.1.1.1.0")
 	_, err = conn.SubscribeSync("events.>")

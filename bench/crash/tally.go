@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// tally counts what was done to the cluster.
+type tally struct {
+	mu     sync.Mutex
+	kills  map[string]int
+	pauses map[string]int
+	cuts   int // database connections killed
+	snares int // deadlocks and locks laid from outside
+	caught int // deadlocks that the server resolved while they lay
+}
+
+func newTally() *tally { return &tally{kills: map[string]int{}, pauses: map[string]int{}} }
+
+func (t *tally) struck(b blow) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if b.pause {
+		t.pauses[b.label]++
+	} else {
+		t.kills[b.label]++
+	}
+}
+
+func (t *tally) cut() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cuts++
+}
+
+func (t *tally) snared(caught int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.snares++
+	t.caught += caught
+}
+
+// lines tells it.
+func (t *tally) lines() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return fmt.Sprintf("kills        %s\npauses       %s\nrollbacks    %d connections killed, %d traps laid, %d deadlocks\n",
+		counted(t.kills), counted(t.pauses), t.cuts, t.snares, t.caught)
+}
+
+// counted writes a map as "order 3, user 2", the names in order.
+func counted(m map[string]int) string {
+	var parts []string
+	sum := 0
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, m[name]))
+		sum += m[name]
+	}
+	return fmt.Sprintf("%d (%s)", sum, strings.Join(parts, ", "))
+}
