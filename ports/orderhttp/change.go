@@ -1,0 +1,118 @@
+package orderhttp
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/app/order"
+	"github.com/millrace/millrace/app/order/command"
+	"github.com/millrace/millrace/ports/rest"
+)
+
+type placeInput struct {
+	Body struct {
+		UserID   string `json:"user_id,omitempty" format:"uuid" doc:"Whose order it is, where an admin orders for another"`
+		Items    []Item `json:"items" minItems:"1" maxItems:"100" nullable:"false"`
+		Currency string `json:"currency" minLength:"3" maxLength:"3" doc:"ISO 4217" example:"EUR"`
+		Note     string `json:"note,omitempty" maxLength:"1000"`
+	}
+}
+
+type placed struct {
+	Location string `header:"Location" doc:"Where the order is"`
+	Body     Order
+}
+
+func (h routes) place(ctx context.Context, in *placeInput) (*placed, error) {
+	c := command.PlaceOrder{
+		Caller: rest.Caller(ctx), Items: items(in.Body.Items), Currency: in.Body.Currency, Note: in.Body.Note,
+	}
+	if in.Body.UserID != "" {
+		id, err := uuid.Parse(in.Body.UserID)
+		if err != nil {
+			return nil, fault.NewInvalid(fault.Field{Location: "body.user_id", Message: "must be a UUID"})
+		}
+		c.UserID = &id
+	}
+	o, err := h.PlaceOrder.Handle(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &placed{Location: "/api/orders/" + o.ID.String(), Body: shape(o)}, nil
+}
+
+type idInput struct {
+	ID string `path:"id" format:"uuid"`
+}
+
+// orderID reads the ID of an order. What is none names no order.
+func orderID(s string) (uuid.UUID, error) {
+	id, err := uuid.Parse(s)
+	if err != nil {
+		return id, order.ErrNotFound.Because(err)
+	}
+	return id, nil
+}
+
+type updateInput struct {
+	ID   string `path:"id" format:"uuid"`
+	Body struct {
+		Items merge[[]Item] `json:"items,omitzero" minItems:"1" maxItems:"100" nullable:"false" doc:"All of the order's items; absent: they stay"`
+		Note  merge[string] `json:"note,omitzero" maxLength:"1000" nullable:"true" doc:"null clears it; absent: it stays"`
+	}
+}
+
+func (h routes) update(ctx context.Context, in *updateInput) (*answer, error) {
+	id, err := orderID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	change, err := in.change()
+	if err != nil {
+		return nil, err
+	}
+	return answered(h.UpdateOrder.Handle(ctx, command.UpdateOrder{Caller: rest.Caller(ctx), ID: id, Change: change}))
+}
+
+// change has null clear the note. An order without items is none, so these cannot be cleared.
+func (in *updateInput) change() (c order.Change, err error) {
+	if in.Body.Items.null {
+		return c, fault.NewInvalid(fault.Field{Location: "body.items", Message: "must not be null: an order has items"})
+	}
+	if in.Body.Items.sent {
+		c.Items = items(in.Body.Items.value)
+	}
+	if in.Body.Note.sent {
+		c.Note = &in.Body.Note.value
+	}
+	return c, nil
+}
+
+type cancelInput struct {
+	ID   string `path:"id" format:"uuid"`
+	Body *struct {
+		Reason string `json:"reason,omitempty" maxLength:"500"`
+	}
+}
+
+func (h routes) cancel(ctx context.Context, in *cancelInput) (*answer, error) {
+	id, err := orderID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	c := command.CancelOrder{Caller: rest.Caller(ctx), ID: id}
+	if in.Body != nil {
+		c.Reason = in.Body.Reason
+	}
+	return answered(h.CancelOrder.Handle(ctx, c))
+}
+
+func (h routes) delete(ctx context.Context, in *idInput) (*struct{}, error) {
+	id, err := orderID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.DeleteOrder.Handle(ctx, command.DeleteOrder{Caller: rest.Caller(ctx), ID: id})
+}

@@ -1,0 +1,77 @@
+package orderhttp
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/app/order"
+	"github.com/millrace/millrace/app/order/query"
+	"github.com/millrace/millrace/ports/rest"
+)
+
+func (h routes) get(ctx context.Context, in *idInput) (*answer, error) {
+	id, err := orderID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return answered(h.OrderByID.Handle(ctx, query.OrderByID{Caller: rest.Caller(ctx), ID: id}))
+}
+
+type listInput struct {
+	rest.PageInput
+
+	Status string `query:"status" enum:"placed,cancelled" doc:"Orders of this status"`
+	UserID string `query:"user_id" format:"uuid" doc:"Orders of this user; another than oneself: admins alone"`
+}
+
+type page struct{ Body rest.Page[Order] }
+
+func (h routes) list(ctx context.Context, in *listInput) (*page, error) {
+	q := query.Orders{Caller: rest.Caller(ctx), Status: order.Status(in.Status), Limit: in.Limit}
+	var err error
+	if q.UserID, err = in.user(); err != nil {
+		return nil, err
+	}
+	list := in.list(q)
+	if in.Cursor != "" {
+		q.Before = new(uuid.UUID)
+		if err := h.Cursors.Open(list, in.Cursor, q.Before); err != nil {
+			return nil, err
+		}
+	}
+	found, err := h.Orders.Handle(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &page{Body: rest.Page[Order]{Items: make([]Order, len(found.Orders))}}
+	for i, o := range found.Orders {
+		out.Body.Items[i] = shape(o)
+	}
+	if found.Next != nil {
+		out.Body.NextCursor = h.Cursors.Seal(list, *found.Next)
+	}
+	return out, nil
+}
+
+func (in *listInput) user() (*uuid.UUID, error) {
+	if in.UserID == "" {
+		return nil, nil
+	}
+	id, err := uuid.Parse(in.UserID)
+	if err != nil {
+		return nil, fault.NewInvalid(fault.Field{Location: "query.user_id", Message: "must be a UUID"})
+	}
+	return &id, nil
+}
+
+// list names the list that a cursor belongs to: whose it is and what is in it.
+func (in *listInput) list(q query.Orders) string {
+	user := ""
+	if q.UserID != nil {
+		user = q.UserID.String()
+	}
+	return strings.Join([]string{"orders", in.Status, user, uuid.UUID(q.Caller.UserID).String(), string(q.Caller.Role)}, " ")
+}
