@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 
 // Config says which database to open and how much of it to use. Zero values of the numbers mean their defaults.
 type Config struct {
-	URL     string // "sqlite:", "mysql://user:pass@host:3306/", or a DSN of go-sql-driver
+	URL     string // "sqlite:", "mysql://user:pass@host:3306/", or a DSN of go-sql-driver; a path is the business of NamePrefix
 	DataDir string // the folder of SQLite's files
 	Name    string // the database, "millrace_order": a schema on MySQL, a file on SQLite
 	Logger  *slog.Logger
@@ -53,6 +54,20 @@ func ParseURL(raw string) (Dialect, error) {
 		return MySQL, err
 	}
 	return MySQL, nil
+}
+
+// NamePrefix is what the names of databases begin with: the path of a MySQL URL, or "millrace" where it has none. So several
+// systems may share a server.
+func NamePrefix(raw string) string {
+	const usual = "millrace"
+	if raw == "sqlite:" {
+		return usual
+	}
+	c, err := parseMySQL(raw)
+	if err != nil {
+		return usual
+	}
+	return cmp.Or(c.DBName, usual)
 }
 
 // mysqlConfig reads a mysql:// URL or a DSN. The server's own limits stand in for a statement's context: a statement that
@@ -98,8 +113,13 @@ func parseMySQL(raw string) (*mysql.Config, error) {
 	c.User = u.User.Username()
 	c.Passwd, _ = u.User.Password()
 	c.TLSConfig = u.Query().Get("tls")
+	if c.DBName = strings.Trim(u.Path, "/"); !namePrefix.MatchString(c.DBName) {
+		return nil, errURL
+	}
 	return c, nil
 }
+
+var namePrefix = regexp.MustCompile(`^[A-Za-z0-9_]{0,40}$`)
 
 // quiet keeps the driver from writing to standard error: what matters of a broken connection comes back as an error.
 type quiet struct{}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/millrace/millrace/adapters/channel"
+	"github.com/millrace/millrace/adapters/natsjs"
+	"github.com/millrace/millrace/router"
+)
+
+// broker is a service's own connection to the message broker.
+type broker interface {
+	router.Broker
+	// EnsureStreams makes the streams with these names as they must be.
+	EnsureStreams(ctx context.Context, names ...string) error
+	// EnsureConsumer makes the durable consumer of a topic. complete: its stream still begins with its first message.
+	EnsureConsumer(ctx context.Context, name, topic string) (complete bool, err error)
+	// Subscriber gives the subscriber of a consumer. Whoever takes it closes it.
+	Subscriber(consumer string) message.Subscriber
+	Close()
+}
+
+// brokers gives each service its connection, and runs what is embedded.
+type brokers struct {
+	cfg      config
+	log      *slog.Logger
+	embedded *natsjs.Embedded
+	memory   *channel.Broker
+}
+
+// startBrokers starts the embedded server where one is wanted.
+func startBrokers(cfg config, log *slog.Logger) (*brokers, error) {
+	b := &brokers{cfg: cfg, log: log}
+	switch cfg.Broker {
+	case brokerMemory:
+		b.memory = channel.New(channel.Config{})
+	case brokerEmbedded:
+		var err error
+		b.embedded, err = natsjs.StartEmbedded(natsjs.EmbeddedConfig{
+			Dir: filepath.Join(cfg.DataDir, "nats"), Listen: cfg.EmbeddedNATSAddr, Logger: log,
+		})
+		if err != nil {
+			return nil, err
+		}
+	case brokerNATS:
+	}
+	return b, nil
+}
+
+// connect gives a service its own connection.
+func (b *brokers) connect(ctx context.Context, service string) (broker, error) {
+	cfg := natsjs.Config{URL: b.cfg.BrokerURL, Name: "millrace-" + service, Logger: b.log.With("service", service)}
+	switch b.cfg.Broker {
+	case brokerMemory:
+		return memoryBroker{b.memory}, nil
+	case brokerEmbedded:
+		conn, err := b.embedded.Connect(ctx, cfg)
+		if err != nil {
+			return nil, fmt.Errorf("connect %s to the embedded broker: %w", service, err)
+		}
+		return newNATSBroker(conn, cfg.Logger)
+	default:
+		conn, err := natsjs.Connect(ctx, cfg)
+		if err != nil {
+			return nil, fmt.Errorf("connect %s to the broker: %w", service, err)
+		}
+		return newNATSBroker(conn, cfg.Logger)
+	}
+}
+
+// close stops what is embedded, after the services have closed their connections.
+func (b *brokers) close() {
+	if b.memory != nil {
+		_ = b.memory.Close() // never fails
+	}
+	if b.embedded != nil {
+		b.embedded.Shutdown()
+	}
+}

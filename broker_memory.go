@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/millrace/millrace/adapters/channel"
+)
+
+// memoryBroker is the broker in memory, which all services of the process share.
+type memoryBroker struct{ *channel.Broker }
+
+// EnsureStreams implements broker: they are there.
+func (memoryBroker) EnsureStreams(context.Context, ...string) error { return nil }
+
+// EnsureConsumer implements broker.
+func (b memoryBroker) EnsureConsumer(ctx context.Context, name, topic string) (complete bool, err error) {
+	return b.Broker.EnsureConsumer(ctx, channel.ConsumerSpec{Name: name, Filters: []string{topic}, AckWait: ackWait})
+}
+
+// Subscriber implements broker.
+func (b memoryBroker) Subscriber(consumer string) message.Subscriber {
+	return b.Broker.Subscriber(channel.SubscriberConfig{Consumer: consumer, HandlingLimit: handlingLimit, CloseTimeout: drainTimeout})
+}
+
+// Close implements broker. The broker outlives the service: others of the process work with it.
+func (memoryBroker) Close() {}

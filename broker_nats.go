@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/millrace/millrace/adapters/natsjs"
+)
+
+// How long a delivery may go unheard of before another replica gets it, how long a handler may keep one with heartbeats, and how long a
+// drain waits for handlers.
+const (
+	ackWait       = 10 * time.Second
+	handlingLimit = time.Minute
+	drainTimeout  = 3 * time.Second
+)
+
+// natsBroker is a service's connection to NATS.
+type natsBroker struct {
+	*natsjs.Publisher
+
+	conn *natsjs.Conn
+	log  *slog.Logger
+}
+
+func newNATSBroker(conn *natsjs.Conn, log *slog.Logger) (*natsBroker, error) {
+	publisher, err := natsjs.NewPublisher(conn, natsjs.PublisherConfig{Logger: log})
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &natsBroker{Publisher: publisher, conn: conn, log: log}, nil
+}
+
+// EnsureStreams implements broker.
+func (b *natsBroker) EnsureStreams(ctx context.Context, names ...string) error {
+	return b.conn.EnsureStreams(ctx, natsjs.Streams{}, names...)
+}
+
+// EnsureConsumer implements broker.
+func (b *natsBroker) EnsureConsumer(ctx context.Context, name, topic string) (complete bool, err error) {
+	return b.conn.EnsureConsumer(ctx, natsjs.ConsumerSpec{Name: name, Filters: []string{topic}, AckWait: ackWait})
+}
+
+// Subscriber implements broker.
+func (b *natsBroker) Subscriber(consumer string) message.Subscriber {
+	return natsjs.NewSubscriber(b.conn, natsjs.SubscriberConfig{
+		Consumer: consumer, AckWait: ackWait, HandlingLimit: handlingLimit, CloseTimeout: drainTimeout, Logger: b.log.With("consumer", consumer),
+	})
+}
+
+// Close implements broker.
+func (b *natsBroker) Close() {
+	if err := b.Publisher.Close(); err != nil {
+		b.log.Warn("closing the publisher failed", "error", err)
+	}
+	b.conn.Close()
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/user"
+)
+
+// The services, in the order in which they are started.
+const (
+	serviceUser  = "user"
+	serviceOrder = "order"
+	serviceEvent = "event"
+	serviceAll   = "all"
+)
+
+// settings is the one definition of flags, environment and help. Everything is taken as text, so that parse can report every problem
+// at once, in words.
+type settings struct {
+	Service          string `env:"MILLRACE_SERVICE" default:"all" help:"Which service to run: all, user, order or event."`
+	HTTPAddr         string `name:"http-addr" env:"MILLRACE_HTTP_ADDR" default:"127.0.0.1:8080" help:"Where the API listens."`
+	OpsAddr          string `name:"ops-addr" env:"MILLRACE_OPS_ADDR" help:"Where /metrics is served instead of the API's address."`
+	DataDir          string `name:"data-dir" env:"MILLRACE_DATA_DIR" default:"./data" help:"Folder of the embedded parts; locked while in use."`
+	DatabaseURL      string `name:"database-url" env:"MILLRACE_DATABASE_URL" default:"sqlite:" help:"sqlite: or mysql://user:password@host:3306/"`
+	BrokerURL        string `name:"broker-url" env:"MILLRACE_BROKER_URL" default:"embedded:" help:"embedded:, nats://[user:password@]host:4222[,host2:4222], tls://…, with ?creds=FILE, or memory: (lost at the end; for tests)."`
+	EmbeddedNATSAddr string `name:"embedded-nats-addr" env:"MILLRACE_EMBEDDED_NATS_ADDR" help:"Where the embedded NATS server also listens for outside clients; empty: nowhere."`
+	SecretKey        string `name:"secret-key" env:"MILLRACE_SECRET_KEY" help:"Encrypts signing keys and signs cursors; the same for all replicas. Needed with MySQL; otherwise kept in secret.key in the data folder."`
+	JWKSURL          string `name:"jwks-url" env:"MILLRACE_JWKS_URL" help:"Where order and event fetch the public keys when they run alone: http://user:8080/.well-known/jwks.json"`
+	AdminEmail       string `name:"admin-email" env:"MILLRACE_ADMIN_EMAIL" default:"admin@localhost" help:"E-mail address of the admin made at the first start."`
+	AdminPassword    string `name:"admin-password" env:"MILLRACE_ADMIN_PASSWORD" help:"Password of that admin; without one it is drawn and printed once."`
+	LogFormat        string `name:"log-format" env:"MILLRACE_LOG_FORMAT" help:"text or json; by default text on a terminal."`
+	LogLevel         string `name:"log-level" env:"MILLRACE_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+}
+
+// brokerKind is what stands behind the broker's URL.
+type brokerKind int
+
+const (
+	brokerEmbedded brokerKind = iota
+	brokerNATS
+	brokerMemory
+)
+
+// config is the checked configuration, handed on by value.
+type config struct {
+	Services         []string
+	HTTPAddr         string
+	OpsAddr          string // empty: the API's
+	DataDir          string
+	DatabaseURL      string
+	Dialect          sqldb.Dialect
+	Broker           brokerKind
+	BrokerURL        string
+	EmbeddedNATSAddr string
+	SecretKey        string // empty: from the data folder
+	JWKSURL          string
+	AdminEmail       string
+	AdminPassword    string
+	LogJSON          bool
+	LogLevel         slog.Level
+}
+
+// alone reports whether the process runs one service of a split system.
+func (c config) alone() bool { return len(c.Services) == 1 }
+
+// embedded reports whether something of the process lives in the data folder.
+func (c config) embedded() bool { return c.Dialect == sqldb.SQLite || c.Broker == brokerEmbedded }
+
+// title says in a few words what runs on what.
+func (c config) title() string {
+	broker := map[brokerKind]string{brokerEmbedded: "embedded NATS", brokerNATS: "NATS", brokerMemory: "a broker in memory"}[c.Broker]
+	database := map[sqldb.Dialect]string{sqldb.SQLite: "SQLite", sqldb.MySQL: "MySQL"}[c.Dialect]
+	return strings.Join(c.Services, ", ") + " on " + database + " and " + broker
+}
+
+const minSecretKey = 16
+
+// parse checks s as a whole. The error names every problem, each with what to do, and repeats no secret.
+func (s settings) parse() (config, error) {
+	c := config{
+		HTTPAddr: s.HTTPAddr, OpsAddr: s.OpsAddr, DataDir: s.DataDir, DatabaseURL: s.DatabaseURL, BrokerURL: s.BrokerURL,
+		EmbeddedNATSAddr: s.EmbeddedNATSAddr, SecretKey: s.SecretKey, JWKSURL: s.JWKSURL,
+		AdminEmail: s.AdminEmail, AdminPassword: s.AdminPassword,
+	}
+	var problems []error
+	problem := func(name, format string, args ...any) {
+		problems = append(problems, fmt.Errorf(name+": "+format, args...))
+	}
+	switch s.Service {
+	case serviceAll:
+		c.Services = []string{serviceUser, serviceOrder, serviceEvent}
+	case serviceUser, serviceOrder, serviceEvent:
+		c.Services = []string{s.Service}
+	default:
+		problem("MILLRACE_SERVICE", "%q is none of all, user, order, event", s.Service)
+	}
+	for name, addr := range map[string]string{
+		"MILLRACE_HTTP_ADDR": s.HTTPAddr, "MILLRACE_OPS_ADDR": s.OpsAddr, "MILLRACE_EMBEDDED_NATS_ADDR": s.EmbeddedNATSAddr,
+	} {
+		if _, _, err := net.SplitHostPort(addr); err != nil && (addr != "" || name == "MILLRACE_HTTP_ADDR") {
+			problem(name, "%q is no host:port, for example 127.0.0.1:8080", addr)
+		}
+	}
+	var err error
+	if c.Dialect, err = sqldb.ParseURL(s.DatabaseURL); err != nil {
+		problem("MILLRACE_DATABASE_URL", "%w", err)
+	}
+	if c.Broker, err = parseBroker(s.BrokerURL); err != nil {
+		problem("MILLRACE_BROKER_URL", "%w", err)
+	}
+	if s.EmbeddedNATSAddr != "" && c.Broker != brokerEmbedded {
+		problem("MILLRACE_EMBEDDED_NATS_ADDR", "needs MILLRACE_BROKER_URL=embedded:")
+	}
+	if s.DataDir == "" && (c.embedded() || s.SecretKey == "") {
+		problem("MILLRACE_DATA_DIR", "is empty; name a folder, for example ./data")
+	}
+	switch {
+	case s.SecretKey == "" && c.Dialect == sqldb.MySQL:
+		problem("MILLRACE_SECRET_KEY", "is needed with MySQL, the same for all replicas; make one with: openssl rand -hex 32")
+	case s.SecretKey != "" && len(s.SecretKey) < minSecretKey:
+		problem("MILLRACE_SECRET_KEY", "is shorter than %d characters; make one with: openssl rand -hex 32", minSecretKey)
+	}
+	if err := checkJWKS(s.JWKSURL, c.Services); err != nil {
+		problem("MILLRACE_JWKS_URL", "%w", err)
+	}
+	if slices.Contains(c.Services, serviceUser) {
+		if _, ok := user.NormalEmail(s.AdminEmail); !ok {
+			problem("MILLRACE_ADMIN_EMAIL", "%q is no e-mail address", s.AdminEmail)
+		}
+		if _, err := user.Apply("admin@localhost", "Administrator", s.AdminPassword); s.AdminPassword != "" && err != nil {
+			problem("MILLRACE_ADMIN_PASSWORD", "must have 8 to 128 characters")
+		}
+	}
+	switch s.LogFormat {
+	case "text", "json":
+		c.LogJSON = s.LogFormat == "json"
+	case "":
+		c.LogJSON = !isatty.IsTerminal(os.Stderr.Fd())
+	default:
+		problem("MILLRACE_LOG_FORMAT", "%q is neither text nor json", s.LogFormat)
+	}
+	if err := c.LogLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		problem("MILLRACE_LOG_LEVEL", "%q is none of debug, info, warn, error", s.LogLevel)
+	}
+	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return c, errors.Join(problems...)
+}
+
+// errBroker names no part of the URL: it may hold a password.
+var errBroker = errors.New("must be embedded:, memory:, nats://[user:password@]host:4222[,host2:4222] or tls://…, with ?creds=FILE where needed")
+
+func parseBroker(raw string) (brokerKind, error) {
+	switch {
+	case raw == "embedded:":
+		return brokerEmbedded, nil
+	case raw == "memory:":
+		return brokerMemory, nil
+	case strings.HasPrefix(raw, "nats://") && len(raw) > len("nats://"), strings.HasPrefix(raw, "tls://") && len(raw) > len("tls://"):
+		return brokerNATS, nil
+	}
+	return brokerNATS, errBroker
+}
+
+func checkJWKS(raw string, services []string) error {
+	if raw == "" {
+		if len(services) > 0 && !slices.Contains(services, serviceUser) {
+			return fmt.Errorf("is needed when %s runs alone: http://HOST:PORT/.well-known/jwks.json of the user service", services[0])
+		}
+		return nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("%q is no http or https URL", raw)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// dataDir is the locked folder of a process's embedded parts.
+type dataDir struct {
+	path string
+	lock *flock.Flock
+}
+
+// lockDataDir makes the folder, for its owner alone, and locks it before anything in it is opened: two servers on one store would both
+// acknowledge. The error says which process holds it.
+func lockDataDir(path string) (*dataDir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	file := filepath.Join(path, "millrace.lock")
+	d := &dataDir{path: path, lock: flock.New(file, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))}
+	locked, err := d.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock the data folder: %w", err)
+	}
+	if !locked {
+		return nil, fmt.Errorf("the data folder %s is in use by %s: stop it, or set MILLRACE_DATA_DIR to another folder", path, holder(file))
+	}
+	if err := os.WriteFile(file, fmt.Appendf(nil, "process %d", os.Getpid()), 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the data folder: %w", err), d.lock.Unlock())
+	}
+	return d, nil
+}
+
+// holder reads what the process that holds the lock wrote into it.
+func holder(file string) string {
+	if name, err := os.ReadFile(file); err == nil && len(name) > 0 { //nolint:gosec // our own lock file
+		return string(name)
+	}
+	return "another process"
+}
+
+// unlock lets the folder go. It comes last.
+func (d *dataDir) unlock() error { return d.lock.Unlock() }
+
+// secretKey gives the configured key, or the one kept in the data folder, which is drawn at the first start.
+func secretKey(cfg config) (string, error) {
+	if cfg.SecretKey != "" {
+		return cfg.SecretKey, nil
+	}
+	file := filepath.Join(cfg.DataDir, "secret.key")
+	kept, err := os.ReadFile(file) //nolint:gosec // the operator's own folder
+	switch {
+	case err == nil && len(strings.TrimSpace(string(kept))) >= minSecretKey:
+		return strings.TrimSpace(string(kept)), nil
+	case err == nil:
+		return "", fmt.Errorf("%s is damaged: put the key back, or set MILLRACE_SECRET_KEY. Without it nobody's tokens can be signed", file)
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("read the secret key: %w", err)
+	}
+	random := make([]byte, 32)
+	if _, err := rand.Read(random); err != nil {
+		return "", fmt.Errorf("draw a secret key: %w", err)
+	}
+	key := hex.EncodeToString(random)
+	if err := writeNew(file, key+"\n"); err != nil {
+		return "", fmt.Errorf("keep the secret key: %w", err)
+	}
+	return key, nil
+}
+
+// writeNew writes a file that is there whole or not at all, also after a power failure.
+func writeNew(file, content string) error {
+	temporary := file + ".new"
+	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // the operator's own folder
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary, file)
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/millrace/millrace/ports/rest"
+)
+
+// process is one run of the binary: the services, what they share within it, and the HTTP server in front of them.
+type process struct {
+	cfg      config
+	log      *slog.Logger
+	out      io.Writer // for people: where it listens, how to sign in
+	registry *prometheus.Registry
+	data     *dataDir // nil where nothing is embedded
+	brokers  *brokers
+	system   // what runs; empty until open has succeeded
+	server   *rest.Server
+}
+
+// serve runs the configured services until ctx ends, and then drains. notify, where it is given, hears the API's address once it
+// listens.
+func serve(ctx context.Context, cfg config, log *slog.Logger, out io.Writer, notify func(addr string)) error {
+	p := &process{cfg: cfg, log: log, out: out, registry: prometheus.NewRegistry()}
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := p.open(ctx); err != nil {
+		return errors.Join(err, p.shut())
+	}
+	return errors.Join(p.run(ctx, notify), p.shut())
+}
+
+// open locks the data folder, starts what is embedded and builds the services. It reaches for no server.
+func (p *process) open(ctx context.Context) (err error) {
+	if p.cfg.embedded() {
+		if p.data, err = lockDataDir(p.cfg.DataDir); err != nil {
+			return err
+		}
+	}
+	secret, err := secretKey(p.cfg)
+	if err != nil {
+		return err
+	}
+	if p.brokers, err = startBrokers(p.cfg, p.log); err != nil {
+		return err
+	}
+	p.system, err = initialize(ctx, platform{cfg: p.cfg, secret: secret, log: p.log, registry: p.registry, brokers: p.brokers, out: p.out})
+	if err != nil {
+		return err
+	}
+	p.server = rest.New(rest.Config{
+		Version: version(), Logger: p.log, Verifier: p.verifier, Registry: p.registry, Checks: p.checks(), OpsApart: p.cfg.OpsAddr != "",
+		Now: newClock(), NewID: newIDs(),
+	})
+	for _, s := range p.services {
+		s.routes(p.server.API())
+	}
+	return nil
+}
+
+// checks are what readiness depends on: databases are needed, a broker that is away only holds events back.
+func (p *process) checks() (checks []rest.Check) {
+	for _, s := range p.services {
+		checks = append(checks,
+			rest.Check{Name: s.name + "_database", Need: rest.Required, Probe: s.db.Ping},
+			rest.Check{Name: s.name + "_broker", Need: rest.Degrades, Probe: s.reachable})
+	}
+	return checks
+}
+
+// Bounds of a drain; together below the 8 s that it may take.
+const (
+	farewell     = 250 * time.Millisecond // readiness fails for so long before the listener closes
+	httpShutdown = 2500 * time.Millisecond
+)
+
+// run listens, works until ctx ends or something fails for good, and drains.
+func (p *process) run(ctx context.Context, notify func(addr string)) error {
+	listeners, err := p.listen(ctx)
+	if err != nil {
+		return err
+	}
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	failed := make(chan error, len(p.services)+len(listeners))
+	var services, https sync.WaitGroup
+	for _, s := range p.services {
+		services.Go(func() {
+			if err := s.run(work); err != nil {
+				failed <- fmt.Errorf("service %s: %w", s.name, err)
+			}
+		})
+	}
+	for _, l := range listeners {
+		https.Go(func() {
+			if err := l.server.Serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("listen on %s: %w", l.listener.Addr(), err)
+			}
+		})
+	}
+	addr := listeners[0].listener.Addr().String()
+	p.greet(addr)
+	if notify != nil {
+		notify(addr)
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	p.log.Info("draining")
+	p.drain(listeners)
+	https.Wait()
+	stop()
+	services.Wait()
+	close(failed)
+	for e := range failed {
+		err = errors.Join(err, e)
+	}
+	if err == nil {
+		p.log.Info("stopped")
+	}
+	return err
+}
+
+// drain ends HTTP: first readiness fails, then no connection is taken any more, then the requests that run are finished.
+func (p *process) drain(listeners []listener) {
+	p.server.Drain()
+	time.Sleep(farewell)
+	ctx, cancel := context.WithTimeout(context.Background(), httpShutdown)
+	defer cancel()
+	var ending sync.WaitGroup
+	for _, l := range listeners {
+		ending.Go(func() {
+			if err := l.server.Shutdown(ctx); err != nil {
+				p.log.Warn("requests were cut off", "error", errors.Join(err, l.server.Close()))
+			}
+		})
+	}
+	ending.Wait()
+}
+
+// listener is an address with what is served there.
+type listener struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+func (p *process) listen(ctx context.Context) (listeners []listener, err error) {
+	handlers := map[string]http.Handler{p.cfg.HTTPAddr: p.server.Handler()}
+	addrs := []string{p.cfg.HTTPAddr}
+	if p.cfg.OpsAddr != "" {
+		addrs = append(addrs, p.cfg.OpsAddr)
+		handlers[p.cfg.OpsAddr] = p.server.OpsHandler()
+	}
+	var lc net.ListenConfig
+	for _, addr := range addrs {
+		l, err := lc.Listen(ctx, "tcp", addr)
+		if err != nil {
+			for _, open := range listeners {
+				_ = open.listener.Close()
+			}
+			return nil, fmt.Errorf("listen on %s: %w", addr, err)
+		}
+		listeners = append(listeners, listener{l, p.server.HTTPServer(handlers[addr])})
+	}
+	return listeners, nil
+}
+
+// greet tells a person where everything is.
+func (p *process) greet(addr string) {
+	_, _ = fmt.Fprintf(p.out, "Millrace %s is running (%s).\n  API            http://%s\n  documentation  http://%s/docs\n", version(), p.cfg.title(), addr, addr)
+	if p.data != nil {
+		_, _ = fmt.Fprintf(p.out, "  data           %s\n", p.data.path)
+	}
+}
+
+// shut closes the connections, stops what is embedded and lets the data folder go.
+func (p *process) shut() error {
+	if p.close != nil {
+		p.close()
+	}
+	if p.brokers != nil {
+		p.brokers.close()
+	}
+	if p.data != nil {
+		return p.data.unlock()
+	}
+	return nil
+}
+
+// newLogger writes to w as configured.
+func newLogger(cfg config, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogJSON {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

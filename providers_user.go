@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/adapters/argon"
+	"github.com/millrace/millrace/adapters/jwks"
+	"github.com/millrace/millrace/adapters/natsjs"
+	"github.com/millrace/millrace/adapters/usersql"
+	"github.com/millrace/millrace/app/user/command"
+	"github.com/millrace/millrace/ports/userhttp"
+)
+
+// userService is the user service, wired, with the keys by which the other services of the process verify tokens.
+type userService struct {
+	*service
+
+	keys *jwks.Keyring
+}
+
+// hashesAtOnce bounds the memory of password hashing: 46 MiB each.
+const hashesAtOnce = 3
+
+func newHasher() *argon.Hasher { return argon.New(hashesAtOnce, rand.Reader) }
+
+func newKeyring(p platform, store *usersql.Store, now func() time.Time) (*jwks.Keyring, error) {
+	secret, err := p.key("signing keys")
+	if err != nil {
+		return nil, err
+	}
+	return jwks.NewKeyring(jwks.KeyringConfig{
+		Store: store, Secret: secret, Random: rand.Reader, Now: now, Logger: p.log.With("service", serviceUser),
+	})
+}
+
+func newUserService(
+	r runtime, http userhttp.Handlers, keys *jwks.Keyring, ensureAdmin *command.EnsureAdminHandler,
+) userService {
+	s := r.service(migrations[serviceUser], natsjs.Events)
+	s.routes = func(api huma.API) { userhttp.Register(api, http) }
+	s.prepare = func(ctx context.Context) error {
+		if err := keys.Open(ctx); err != nil {
+			return err
+		}
+		return r.platform.ensureAdmin(ctx, ensureAdmin)
+	}
+	return userService{s, keys}
+}
+
+// ensureAdmin makes the first admin at the first start. A password that nobody chose is drawn, and told once.
+func (p platform) ensureAdmin(ctx context.Context, ensure *command.EnsureAdminHandler) error {
+	password := p.cfg.AdminPassword
+	if password == "" {
+		password = rand.Text()
+	}
+	made, err := ensure.Handle(ctx, command.EnsureAdmin{Email: p.cfg.AdminEmail, Password: password})
+	if err != nil || !made {
+		return err
+	}
+	if p.cfg.AdminPassword != "" {
+		password = "the one in MILLRACE_ADMIN_PASSWORD"
+	}
+	_, err = fmt.Fprintf(p.out, "The first admin was made.\n  e-mail         %s\n  password       %s\n", p.cfg.AdminEmail, password)
+	return err
+}

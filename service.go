@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/router"
+)
+
+// service is one of the three, with everything that is its own: database, connection to the broker, relay and consumers.
+type service struct {
+	name       string
+	db         *sqldb.DB
+	migrations fs.FS
+	broker     broker
+	streams    []string // that it publishes to or reads
+	relay      *router.Relay
+	router     *router.Router // nil where the service takes no messages
+	consumers  []*consumer
+	workers    []func(ctx context.Context) error
+	prepare    func(ctx context.Context) error // after the migrations, before anybody is served; may be nil
+	routes     func(api huma.API)
+	log        *slog.Logger
+}
+
+// consumer is a durable consumer of a service.
+type consumer struct {
+	name    string
+	topics  []string
+	inbox   *sqldb.Inbox // nil where the effect tells repeats by itself
+	handle  message.NoPublishHandlerFunc
+	options []router.ConsumerOption
+}
+
+// run works until ctx ends and then drains: first the consumers, whose last effects go to the outbox, then the relay. A database or broker that cannot be reached is tried again for as long as it takes.
+func (s *service) run(ctx context.Context) error {
+	relayCtx, stopRelay := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRelay()
+	var consuming, relaying sync.WaitGroup
+	var errs [2]error
+	if s.until(ctx, "database", s.migrate) && s.until(ctx, "broker", s.provision) {
+		relaying.Go(func() { errs[0] = s.relay.Run(relayCtx) })
+		for _, work := range s.workers {
+			relaying.Go(func() {
+				if err := work(relayCtx); err != nil {
+					s.log.Error("a worker ended", "error", err)
+				}
+			})
+		}
+		if s.router != nil {
+			consuming.Go(func() { errs[1] = s.router.Run(ctx) })
+		}
+		<-ctx.Done()
+	}
+	consuming.Wait()
+	stopRelay()
+	relaying.Wait()
+	return errors.Join(errs[0], errs[1])
+}
+
+// migrate brings the schema up to date and prepares what the service needs before it answers.
+func (s *service) migrate(ctx context.Context) error {
+	if err := s.db.Migrate(ctx, s.migrations); err != nil {
+		return err
+	}
+	if s.prepare == nil {
+		return nil
+	}
+	return s.prepare(ctx)
+}
+
+// provision makes the streams and durable consumers, which stand ever after.
+func (s *service) provision(ctx context.Context) error {
+	if err := s.broker.EnsureStreams(ctx, s.streams...); err != nil {
+		return err
+	}
+	for _, c := range s.consumers {
+		for _, topic := range c.topics {
+			complete, err := s.broker.EnsureConsumer(ctx, c.name, topic)
+			if err != nil {
+				return err
+			}
+			if c.inbox != nil && topic == c.topics[0] {
+				if err := c.inbox.Begin(ctx, complete); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Bounds of the pause between two attempts to reach something at the start.
+const (
+	shortestPause = 200 * time.Millisecond
+	longestPause  = 5 * time.Second
+)
+
+// until tries step again and again, and says so, until it succeeds or ctx ends.
+func (s *service) until(ctx context.Context, what string, step func(context.Context) error) bool {
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		attempt, cancel := context.WithTimeout(ctx, time.Minute)
+		err := step(attempt)
+		cancel()
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		wait := pause/2 + rand.N(pause) //nolint:gosec // jitter, no secret
+		s.log.WarnContext(ctx, "not ready yet, trying again", "service", s.name, "what", what, "again_in", wait.Round(time.Millisecond), "error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// add subscribes the service's consumers at its router.
+func (s *service) add(consumers ...*consumer) error {
+	s.consumers = consumers
+	for _, c := range consumers {
+		if err := s.router.AddConsumer(c.name, c.topics, s.broker.Subscriber(c.name), c.handle, c.options...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reachable reports whether the broker can be reached; one that is away refuses no write.
+func (s *service) reachable(context.Context) error {
+	if !s.broker.Connected() {
+		return fault.New(fault.Unavailable, "broker_away", "The broker cannot be reached. Events wait in the outbox.")
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+//go:build wireinject
+
+package main
+
+import (
+	"github.com/google/wire"
+
+	"github.com/millrace/millrace/adapters/argon"
+	"github.com/millrace/millrace/adapters/eventsql"
+	"github.com/millrace/millrace/adapters/jwks"
+	"github.com/millrace/millrace/adapters/ordersql"
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/adapters/usersql"
+	eventcommand "github.com/millrace/millrace/app/event/command"
+	eventquery "github.com/millrace/millrace/app/event/query"
+	ordercommand "github.com/millrace/millrace/app/order/command"
+	orderquery "github.com/millrace/millrace/app/order/query"
+	usercommand "github.com/millrace/millrace/app/user/command"
+	userquery "github.com/millrace/millrace/app/user/query"
+	"github.com/millrace/millrace/ports/eventhttp"
+	"github.com/millrace/millrace/ports/orderhttp"
+	"github.com/millrace/millrace/ports/userhttp"
+	"github.com/millrace/millrace/router/eventconsumer"
+	"github.com/millrace/millrace/router/orderconsumer"
+)
+
+// runtimeSet is what each service has: database, connection to the broker, outbox and relay.
+var runtimeSet = wire.NewSet(newClock, newIDs, newCursors, newDatabase, newBroker, newOutbox, newRelay, wire.Struct(new(runtime), "*"))
+
+// routingSet is what a service has that takes messages.
+var routingSet = wire.NewSet(sqldb.NewFailures, newRouter)
+
+var userSet = wire.NewSet(
+	noRouter, usersql.NewStore,
+	wire.Bind(new(usercommand.Store), new(*usersql.Store)), wire.Bind(new(userquery.Store), new(*usersql.Store)),
+	newHasher, wire.Bind(new(usercommand.Hasher), new(*argon.Hasher)),
+	newKeyring, jwks.NewSigner, wire.Bind(new(usercommand.TokenIssuer), new(*jwks.Signer)),
+	usercommand.NewRegisterUserHandler, usercommand.NewUpdateUserHandler, usercommand.NewDeleteUserHandler,
+	usercommand.NewSignInHandler, usercommand.NewEnsureAdminHandler,
+	userquery.NewUserByIDHandler, userquery.NewUsersHandler,
+	wire.Bind(new(userhttp.KeySet), new(*jwks.Keyring)), wire.Struct(new(userhttp.Handlers), "*"), newUserService,
+)
+
+var orderSet = wire.NewSet(
+	newOrderInbox, ordersql.NewStore,
+	wire.Bind(new(ordercommand.Store), new(*ordersql.Store)), wire.Bind(new(ordercommand.Inbox), new(*ordersql.Store)),
+	wire.Bind(new(orderquery.Store), new(*ordersql.Store)),
+	ordercommand.NewPlaceOrderHandler, ordercommand.NewUpdateOrderHandler, ordercommand.NewCancelOrderHandler,
+	ordercommand.NewDeleteOrderHandler, orderquery.NewOrderByIDHandler, orderquery.NewOrdersHandler,
+	ordercommand.NewRecordCustomerHandler, ordercommand.NewForgetCustomerHandler, ordercommand.NewPassOverHandler,
+	wire.Struct(new(orderconsumer.Handlers), "*"), wire.Struct(new(orderhttp.Handlers), "*"), newOrderService,
+)
+
+var eventSet = wire.NewSet(
+	eventsql.NewStore,
+	wire.Bind(new(eventcommand.Store), new(*eventsql.Store)), wire.Bind(new(eventquery.Store), new(*eventsql.Store)),
+	eventcommand.NewRecordEventHandler, eventcommand.NewStorePoisonHandler, eventcommand.NewAssignPositionsHandler,
+	eventcommand.NewRequeuePoisonHandler, eventquery.NewListEventsHandler, newGetEventHandler,
+	eventquery.NewListPoisonHandler, eventquery.NewGetPoisonHandler,
+	newSequencer, eventconsumer.New, wire.Struct(new(eventhttp.Handlers), "*"), newEventService,
+)
