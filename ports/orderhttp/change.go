@@ -11,7 +11,7 @@ import (
 	"github.com/millrace/millrace/ports/rest"
 )
 
-type placeInput struct {
+type placeOrderInput struct {
 	Body struct {
 		UserID   string `json:"user_id,omitempty" format:"uuid" doc:"Whose order it is, where an admin orders for another"`
 		Items    []Item `json:"items" minItems:"1" maxItems:"100" nullable:"false"`
@@ -25,7 +25,7 @@ type placed struct {
 	Body     Order
 }
 
-func (h routes) place(ctx context.Context, in *placeInput) (*placed, error) {
+func (h routes) place(ctx context.Context, in *placeOrderInput) (*placed, error) {
 	c := command.PlaceOrder{
 		Caller: rest.Caller(ctx), Items: items(in.Body.Items), Currency: in.Body.Currency, Note: in.Body.Note,
 	}
@@ -56,7 +56,7 @@ func orderID(s string) (uuid.UUID, error) {
 	return id, nil
 }
 
-type updateInput struct {
+type updateOrderInput struct {
 	ID   string `path:"id" format:"uuid"`
 	Body struct {
 		Items merge[[]Item] `json:"items,omitzero" minItems:"1" maxItems:"100" nullable:"false" doc:"All of the order's items; absent: they stay"`
@@ -64,7 +64,7 @@ type updateInput struct {
 	}
 }
 
-func (h routes) update(ctx context.Context, in *updateInput) (*answer, error) {
+func (h routes) update(ctx context.Context, in *updateOrderInput) (*answer, error) {
 	id, err := orderID(in.ID)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (h routes) update(ctx context.Context, in *updateInput) (*answer, error) {
 }
 
 // change has null clear the note. An order without items is none, so these cannot be cleared.
-func (in *updateInput) change() (c order.Change, err error) {
+func (in *updateOrderInput) change() (c order.Change, err error) {
 	if in.Body.Items.null {
 		return c, fault.NewInvalid(fault.Field{Location: "body.items", Message: "must not be null: an order has items"})
 	}
@@ -90,14 +90,14 @@ func (in *updateInput) change() (c order.Change, err error) {
 	return c, nil
 }
 
-type cancelInput struct {
+type cancelOrderInput struct {
 	ID   string `path:"id" format:"uuid"`
 	Body *struct {
 		Reason string `json:"reason,omitempty" maxLength:"500"`
 	}
 }
 
-func (h routes) cancel(ctx context.Context, in *cancelInput) (*answer, error) {
+func (h routes) cancel(ctx context.Context, in *cancelOrderInput) (*answer, error) {
 	id, err := orderID(in.ID)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ func (h routes) get(ctx context.Context, in *idInput) (*answer, error) {
 	return answered(h.OrderByID.Handle(ctx, query.OrderByID{Caller: rest.Caller(ctx), ID: id}))
 }
 
-type listInput struct {
+type listOrdersInput struct {
 	rest.PageInput
 
 	Status string `query:"status" enum:"placed,cancelled" doc:"Orders of this status"`
@@ -29,7 +29,7 @@ type listInput struct {
 
 type page struct{ Body rest.Page[Order] }
 
-func (h routes) list(ctx context.Context, in *listInput) (*page, error) {
+func (h routes) list(ctx context.Context, in *listOrdersInput) (*page, error) {
 	q := query.Orders{Caller: rest.Caller(ctx), Status: order.Status(in.Status), Limit: in.Limit}
 	var err error
 	if q.UserID, err = in.user(); err != nil {
@@ -56,7 +56,7 @@ func (h routes) list(ctx context.Context, in *listInput) (*page, error) {
 	return out, nil
 }
 
-func (in *listInput) user() (*uuid.UUID, error) {
+func (in *listOrdersInput) user() (*uuid.UUID, error) {
 	if in.UserID == "" {
 		return nil, nil
 	}
@@ -68,7 +68,7 @@ func (in *listInput) user() (*uuid.UUID, error) {
 }
 
 // list names the list that a cursor belongs to: whose it is and what is in it.
-func (in *listInput) list(q query.Orders) string {
+func (in *listOrdersInput) list(q query.Orders) string {
 	user := ""
 	if q.UserID != nil {
 		user = q.UserID.String()

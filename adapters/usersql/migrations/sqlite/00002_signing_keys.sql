@@ -1,6 +1,6 @@
 -- +goose Up
 CREATE TABLE IF NOT EXISTS signing_keys (
-  id         TEXT NOT NULL PRIMARY KEY,
+  id         BLOB NOT NULL PRIMARY KEY,
   public     BLOB NOT NULL,
   sealed     BLOB NOT NULL,
   created_at INTEGER NOT NULL
