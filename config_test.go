@@ -1,0 +1,86 @@
+package main
+
+import (
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// freeAddr gives a loopback address that nobody listens on.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	return l.Addr().String()
+}
+
+func usual() settings {
+	return settings{
+		Service: "all", HTTPAddr: "127.0.0.1:8080", DataDir: "./data", DatabaseURL: "sqlite:", BrokerURL: "embedded:",
+		AdminEmail: "admin@localhost", LogLevel: "info",
+	}
+}
+
+func TestUsualConfigurationIsGood(t *testing.T) {
+	t.Parallel()
+	c, err := usual().parse()
+	require.NoError(t, err)
+	require.Equal(t, []string{"user", "order", "event"}, c.Services)
+	require.True(t, c.embedded())
+}
+
+func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
+	t.Parallel()
+	s := settings{
+		Service: "basket", HTTPAddr: "8080", OpsAddr: "nowhere", DataDir: "", DatabaseURL: "postgres://me:hunter2@host/", BrokerURL: "amqp://me:hunter2@host",
+		EmbeddedNATSAddr: "x", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", LogFormat: "xml", LogLevel: "loud",
+	}
+	_, err := s.parse()
+	require.Error(t, err)
+	for _, name := range []string{
+		"MILLRACE_SERVICE", "MILLRACE_HTTP_ADDR", "MILLRACE_OPS_ADDR", "MILLRACE_DATABASE_URL", "MILLRACE_BROKER_URL",
+		"MILLRACE_EMBEDDED_NATS_ADDR", "MILLRACE_SECRET_KEY", "MILLRACE_JWKS_URL", "MILLRACE_LOG_FORMAT", "MILLRACE_LOG_LEVEL",
+	} {
+		require.ErrorContains(t, err, name+": ")
+	}
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
+func TestRulesBetweenSettings(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*settings)
+		says   string
+	}{
+		"MySQL without a secret":   {func(s *settings) { s.DatabaseURL = "mysql://root@127.0.0.1:3306/" }, "MILLRACE_SECRET_KEY: is needed with MySQL"},
+		"order alone without keys": {func(s *settings) { s.Service = "order" }, "MILLRACE_JWKS_URL: is needed when order runs alone"},
+		"event alone without keys": {func(s *settings) { s.Service = "event" }, "MILLRACE_JWKS_URL: is needed when event runs alone"},
+		"port of a server not embedded": {func(s *settings) {
+			s.BrokerURL, s.EmbeddedNATSAddr = "nats://127.0.0.1:4222", "127.0.0.1:4223"
+		}, "MILLRACE_EMBEDDED_NATS_ADDR: needs MILLRACE_BROKER_URL=embedded:"},
+		"admin without a mailbox":    {func(s *settings) { s.AdminEmail = "admin" }, "MILLRACE_ADMIN_EMAIL"},
+		"admin with a weak password": {func(s *settings) { s.AdminPassword = "short" }, "MILLRACE_ADMIN_PASSWORD: must have 8 to 128 characters"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := usual()
+			c.change(&s)
+			_, err := s.parse()
+			require.ErrorContains(t, err, c.says)
+		})
+	}
+}
+
+func TestUnknownFlagsAndCommandsExitWithUsage(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--no-such-flag"}, {"no-such-command"}, {"--service=basket"}} {
+		out, errs := &lockedBuffer{}, &lockedBuffer{}
+		require.Equal(t, exitConfig, run(t.Context(), args, out, errs, nil), "%s", args)
+		require.Contains(t, errs.String(), "millrace: ")
+	}
+	out, errs := &lockedBuffer{}, &lockedBuffer{}
+	require.Zero(t, run(t.Context(), []string{"version"}, out, errs, nil))
+	require.NotEmpty(t, out.String())
+}

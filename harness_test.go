@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// How long a condition is waited for, and how often it is looked at.
+const (
+	waitFor = 20 * time.Second
+	tick    = 20 * time.Millisecond
+)
+
+const adminPassword = "correct horse battery"
+
+// node is a run of the whole program in this process.
+type node struct {
+	t      *testing.T
+	url    string
+	stop   context.CancelFunc
+	exited chan int
+	out    *lockedBuffer
+	errs   *lockedBuffer
+}
+
+// lockedBuffer takes what the program prints.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// start runs the program with flags until the test ends, and waits until it listens.
+func start(t *testing.T, flags ...string) *node {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	n := &node{t: t, stop: cancel, exited: make(chan int, 1), out: &lockedBuffer{}, errs: &lockedBuffer{}}
+	listening := make(chan string, 1)
+	args := append([]string{"--http-addr=127.0.0.1:0", "--admin-password=" + adminPassword, "--log-format=text"}, flags...)
+	go func() { n.exited <- run(ctx, args, n.out, n.errs, func(addr string) { listening <- addr }) }()
+	t.Cleanup(func() { n.shut() })
+	select {
+	case addr := <-listening:
+		n.url = "http://" + addr
+	case code := <-n.exited:
+		n.exited <- code
+		t.Fatalf("exited with %d: %s", code, n.errs)
+	case <-time.After(waitFor):
+		t.Fatalf("does not listen: %s", n.errs)
+	}
+	return n
+}
+
+// shut drains the program and gives its exit code.
+func (n *node) shut() int {
+	n.stop()
+	select {
+	case code := <-n.exited:
+		n.exited <- code
+		return code
+	case <-time.After(10 * time.Second):
+		n.t.Errorf("does not stop within 10 s: %s", n.errs)
+		return -1
+	}
+}
+
+func (n *node) ready() *node {
+	n.t.Helper()
+	require.Eventually(n.t, func() bool { return n.get("", "/readyz").status == http.StatusOK }, waitFor, tick, "%s", n.errs)
+	return n
+}
+
+// answer is what a request got.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// into reads the body as JSON.
+func (a answer) into(t *testing.T, v any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(a.body), v), a.body)
+}
+
+func (n *node) get(token, path string) answer { return n.send(token, http.MethodGet, path, "") }
+
+func (n *node) send(token, method, path, body string, headers ...string) answer {
+	n.t.Helper()
+	a, err := n.try(token, method, path, body, headers...)
+	require.NoError(n.t, err)
+	return a
+}
+
+func (n *node) try(token, method, path, body string, headers ...string) (answer, error) {
+	req, err := http.NewRequestWithContext(context.Background(), method, n.url+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: waitFor}
+	res, err := client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	data, err := io.ReadAll(res.Body)
+	return answer{res.StatusCode, res.Header, string(data)}, err
+}
+
+// signIn gives an access token.
+func (n *node) signIn(email, password string) string {
+	n.t.Helper()
+	a := n.send("", http.MethodPost, "/api/auth/login", fmt.Sprintf(`{"email":%q,"password":%q}`, email, password))
+	require.Equal(n.t, http.StatusOK, a.status, a.body)
+	var token struct {
+		AccessToken string `json:"access_token"`
+	}
+	a.into(n.t, &token)
+	return token.AccessToken
+}
+
+func (n *node) admin() string { return n.signIn("admin@localhost", adminPassword) }
+
+// register makes a user and signs in.
+func (n *node) register(email string) (id, token string) {
+	n.t.Helper()
+	a := n.send("", http.MethodPost, "/api/users", fmt.Sprintf(`{"email":%q,"name":"Somebody","password":%q}`, email, adminPassword))
+	require.Equal(n.t, http.StatusCreated, a.status, a.body)
+	return idOf(n.t, a), n.signIn(email, adminPassword)
+}
+
+func idOf(t *testing.T, a answer) string {
+	t.Helper()
+	var v struct {
+		ID string `json:"id"`
+	}
+	a.into(t, &v)
+	require.NotEmpty(t, v.ID, a.body)
+	return v.ID
+}
+
+const oneOrder = `{"items":[{"sku":"tea","quantity":2,"unit_price":450}],"currency":"EUR"}`
+
+func (n *node) place(token string, headers ...string) (id string) {
+	n.t.Helper()
+	a := n.send(token, http.MethodPost, "/api/orders", oneOrder, headers...)
+	require.Equal(n.t, http.StatusCreated, a.status, a.body)
+	return idOf(n.t, a)
+}
+
+// recorded is an event in the history.
+type recorded struct {
+	ID            string `json:"id"`
+	Position      int64  `json:"position"`
+	Type          string `json:"type"`
+	Source        string `json:"source"`
+	Key           string `json:"key"`
+	Sequence      int64  `json:"sequence"`
+	CorrelationID string `json:"correlation_id"`
+	CausationID   string `json:"causation_id"`
+}
+
+func (n *node) history(admin, query string) []recorded {
+	n.t.Helper()
+	a := n.get(admin, "/api/events?order=asc&limit=200&"+query)
+	require.Equal(n.t, http.StatusOK, a.status, a.body)
+	var page struct {
+		Items []recorded `json:"items"`
+	}
+	a.into(n.t, &page)
+	return page.Items
+}
+
+// types waits until the history of a query has as many events, and gives their types in order.
+func (n *node) types(admin, query string, count int) (types []string) {
+	n.t.Helper()
+	require.Eventually(n.t, func() bool { return len(n.history(admin, query)) >= count }, waitFor, tick, "%s", n.errs)
+	for _, e := range n.history(admin, query) {
+		types = append(types, e.Type)
+	}
+	return types
+}

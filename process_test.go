@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+)
+
+func TestOrderFindsItsWayToEveryService(t *testing.T) {
+	t.Parallel()
+	for name, broker := range map[string]string{"embedded": "embedded:", "memory": "memory:"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := start(t, "--data-dir="+t.TempDir(), "--broker-url="+broker).ready()
+			_, user := n.register("ada@example.org")
+			id := n.place(user, "X-Correlation-ID", "tour-1")
+			a := n.send(user, http.MethodPost, "/api/orders/"+id+"/cancel", `{"reason":"changed my mind"}`, "X-Correlation-ID", "tour-1")
+			require.Equal(t, http.StatusOK, a.status, a.body)
+			a = n.send(user, http.MethodPost, "/api/orders/"+id+"/cancel", "")
+			require.Equal(t, http.StatusOK, a.status, a.body)
+
+			admin := n.admin()
+			require.Equal(t, []string{"order.placed.v1", "order.cancelled.v1"}, n.types(admin, "correlation_id=tour-1", 2))
+			require.Len(t, n.history(admin, "key="+id), 2, "the second cancellation is no event")
+			for i, e := range n.history(admin, "key="+id) {
+				require.EqualValues(t, i+1, e.Sequence)
+				require.Equal(t, "/millrace/order", e.Source)
+				require.Equal(t, "tour-1", e.CorrelationID)
+			}
+			require.Equal(t, http.StatusForbidden, n.get(user, "/api/events").status)
+			require.Equal(t, http.StatusUnauthorized, n.get("", "/api/events").status)
+			require.Zero(t, n.shut())
+		})
+	}
+}
+
+func TestDeletionOfAUserCancelsTheOrdersThroughEventsAlone(t *testing.T) {
+	t.Parallel()
+	n := start(t, "--data-dir="+t.TempDir()).ready()
+	userID, user := n.register("bob@example.org")
+	const orders = 5
+	for range orders {
+		n.place(user)
+	}
+	a := n.send(user, http.MethodDelete, "/api/users/"+userID, "", "X-Correlation-ID", "farewell")
+	require.Equal(t, http.StatusNoContent, a.status, a.body)
+
+	admin := n.admin()
+	n.types(admin, "correlation_id=farewell", 1+orders)
+	events := n.history(admin, "correlation_id=farewell")
+	require.Len(t, events, 1+orders)
+	require.Equal(t, "user.deleted.v1", events[0].Type)
+	for _, e := range events[1:] {
+		require.Equal(t, "order.cancelled.v1", e.Type)
+		require.Equal(t, events[0].ID, e.CausationID, "each cancellation names the deletion that caused it")
+	}
+	list := n.get(admin, "/api/orders?status=placed&user_id="+userID)
+	require.JSONEq(t, `{"items":[]}`, list.body)
+	require.Eventually(t, func() bool {
+		a := n.send(admin, http.MethodPost, "/api/orders", `{"user_id":"`+userID+`",`+oneOrder[1:])
+		return a.status == http.StatusConflict
+	}, waitFor, tick, "orders of a deleted user are refused")
+}
+
+func TestRestartLosesNothingAndTokensStayGood(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := start(t, "--data-dir="+dir).ready()
+	_, user := first.register("carl@example.org")
+	id := first.place(user, "X-Correlation-ID", "before")
+	require.Zero(t, first.shut())
+
+	second := start(t, "--data-dir="+dir).ready()
+	a := second.get(user, "/api/orders/"+id)
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	admin := second.admin()
+	require.Equal(t, []string{"order.placed.v1"}, second.types(admin, "correlation_id=before", 1))
+	require.NotContains(t, second.out.String(), "admin was made", "the admin is made once")
+}
+
+func TestSecondProcessOnTheSameFolderIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start(t, "--data-dir="+dir).ready()
+	out, errs := &lockedBuffer{}, &lockedBuffer{}
+	code := run(t.Context(), []string{"--http-addr=127.0.0.1:0", "--data-dir=" + dir}, out, errs, nil)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errs.String(), "is in use by process ")
+	require.Contains(t, errs.String(), "MILLRACE_DATA_DIR")
+}
+
+// An undecodable message ends in the poison queue of each consumer that takes it, and holds nothing up. Put back, it fails again.
+func TestUndecodableMessageIsKeptAndCanBeRequeued(t *testing.T) {
+	t.Parallel()
+	addr := freeAddr(t)
+	n := start(t, "--data-dir="+t.TempDir(), "--embedded-nats-addr="+addr).ready()
+	_, user := n.register("dora@example.org")
+	nc, err := nats.Connect("nats://" + addr)
+	require.NoError(t, err)
+	defer nc.Close()
+	require.NoError(t, nc.Publish("events.user.created.v1", []byte("\xff not JSON")))
+	require.NoError(t, nc.Flush())
+
+	admin := n.admin()
+	poison := n.poison(admin, "status=open", 1)
+	require.Equal(t, "order-customers", poison[0].Consumer)
+	require.Equal(t, "events.user.created.v1", poison[0].Subject)
+	require.Contains(t, poison[0].Reason, "cannot be decoded")
+	id := n.place(user)
+	n.types(admin, "key="+id, 1)
+	require.Equal(t, []string{"user.created.v1", "user.created.v1", "user.created.v1"}, n.types(admin, "type=user.created.v1", 3),
+		"the history keeps what cannot be decoded, beside the admin and the user")
+
+	a := n.send(admin, http.MethodPost, "/api/poison/"+poison[0].ID+"/requeue", "")
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	again := n.poison(admin, "status=open", 1)
+	require.NotEqual(t, poison[0].ID, again[0].ID)
+	require.Equal(t, poison[0].EventID, again[0].EventID, "requeued with its own event ID")
+	require.Len(t, n.history(admin, "type=user.created.v1"), 3, "no other consumer sees it again")
+	a = n.send(admin, http.MethodPost, "/api/poison/"+poison[0].ID+"/requeue", "")
+	require.Equal(t, http.StatusConflict, a.status, a.body)
+}
+
+type poisoned struct {
+	ID       string          `json:"id"`
+	Status   string          `json:"status"`
+	Consumer string          `json:"consumer"`
+	EventID  string          `json:"event_id"`
+	Subject  string          `json:"subject"`
+	Reason   string          `json:"reason"`
+	Data     json.RawMessage `json:"data"`
+}
+
+// poison waits for count entries of the poison queue.
+func (n *node) poison(admin, query string, count int) (items []poisoned) {
+	n.t.Helper()
+	require.Eventually(n.t, func() bool {
+		var page struct {
+			Items []poisoned `json:"items"`
+		}
+		n.get(admin, "/api/poison?"+query).into(n.t, &page)
+		items = page.Items
+		return len(items) == count
+	}, waitFor, tick, "%s", n.errs)
+	return items
+}
+
+func TestDrainFinishesWhatRuns(t *testing.T) {
+	t.Parallel()
+	n := start(t, "--data-dir="+t.TempDir()).ready()
+	_, user := n.register("emil@example.org")
+	placed := make(chan answer)
+	go func() {
+		for {
+			a, err := n.try(user, http.MethodPost, "/api/orders", oneOrder)
+			if err != nil {
+				close(placed)
+				return
+			}
+			placed <- a
+		}
+	}()
+	for range 20 {
+		require.Equal(t, http.StatusCreated, (<-placed).status)
+	}
+	n.stop()
+	sawDraining := false
+	for a := range placed {
+		require.Equal(t, http.StatusCreated, a.status, "no request that was taken is cut off: %s", a.body)
+		if ready, err := n.try("", http.MethodGet, "/readyz", ""); err == nil {
+			sawDraining = sawDraining || ready.status == http.StatusServiceUnavailable
+		}
+	}
+	require.True(t, sawDraining, "readiness fails before the listener closes")
+	began := time.Now()
+	require.Zero(t, n.shut())
+	require.Less(t, time.Since(began), 8*time.Second)
+}
+
+func TestStartWaitsForItsDatabase(t *testing.T) {
+	t.Parallel()
+	n := start(t, "--data-dir="+t.TempDir(), "--database-url=mysql://nobody@127.0.0.1:1/", "--secret-key=0123456789abcdef", "--broker-url=memory:")
+	require.Eventually(t, func() bool { return n.get("", "/readyz").status == http.StatusServiceUnavailable }, waitFor, tick)
+	require.Equal(t, http.StatusOK, n.get("", "/healthz").status)
+	a := n.send("", http.MethodPost, "/api/users", `{"email":"a@example.org","name":"A","password":"correct horse battery"}`)
+	require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
+	require.NotEmpty(t, a.header.Get("Retry-After"))
+	require.Contains(t, n.errs.String(), "not ready yet, trying again")
+	require.Zero(t, n.shut())
+}
+
+func TestBrokerThatIsAwayRefusesNoWrite(t *testing.T) {
+	t.Parallel()
+	n := start(t, "--data-dir="+t.TempDir(), "--broker-url=nats://127.0.0.1:1")
+	n.ready()
+	_, user := n.register("frida@example.org")
+	n.place(user)
+	var report struct {
+		Status string `json:"status"`
+	}
+	n.get("", "/readyz").into(t, &report)
+	require.Equal(t, "degraded", report.Status)
+	require.Zero(t, n.shut())
+}
+
+func TestSecretKeyThatIsDamagedIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret.key"), nil, 0o600))
+	_, err := secretKey(config{DataDir: dir})
+	require.ErrorContains(t, err, "is damaged")
+	require.NoError(t, os.Remove(filepath.Join(dir, "secret.key")))
+	key, err := secretKey(config{DataDir: dir})
+	require.NoError(t, err)
+	again, err := secretKey(config{DataDir: dir})
+	require.NoError(t, err)
+	require.Equal(t, key, again)
+	info, err := os.Stat(filepath.Join(dir, "secret.key"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+func TestMigrateAlone(t *testing.T) {
+	t.Parallel()
+	out, errs := &lockedBuffer{}, &lockedBuffer{}
+	dir := t.TempDir()
+	require.Zero(t, run(context.Background(), []string{"migrate", "--data-dir=" + dir}, out, errs, nil), "%s", errs)
+	for _, name := range []string{"user", "order", "event"} {
+		require.FileExists(t, filepath.Join(dir, "millrace_"+name+".db"))
+	}
+}
