@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 )
@@ -22,8 +23,8 @@ type Router struct {
 
 	closing chan struct{}
 	closed  chan struct{} // Close has finished
-	once    sync.Once
-	err     error // of Close
+	ending  atomic.Bool
+	err     error // of Close, once closed is closed
 
 	mu      sync.Mutex
 	started bool
@@ -70,7 +71,7 @@ func (r *Router) AddConsumer(
 	case r.cfg.Failures == nil && !c.neverPoison:
 		return fmt.Errorf("consumer %q could not give up: the router has no Failures", name)
 	}
-	s := &source{inner: sub, log: r.cfg.Logger.With("consumer", name), closing: r.closing}
+	s := newSource(sub, r.cfg.Logger.With("consumer", name), r.closing)
 	r.sources = append(r.sources, s)
 	for _, topic := range topics {
 		id := name + " " + topic
@@ -128,14 +129,14 @@ func (r *Router) start() bool {
 // Close drains the consumers: no message is taken any more, those in work are finished and acknowledged. When ctx ends first, their
 // contexts end, and what still runs is left unacknowledged. The error says so.
 func (r *Router) Close(ctx context.Context) error {
-	r.once.Do(func() {
-		defer close(r.closed)
+	if r.ending.CompareAndSwap(false, true) {
 		r.mu.Lock()
 		close(r.closing)
 		started := r.started
 		r.mu.Unlock()
 		r.err = r.drain(ctx, started)
-	})
+		close(r.closed)
+	}
 	<-r.closed
 	return r.err
 }

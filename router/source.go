@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -23,11 +24,16 @@ type source struct {
 	log     *slog.Logger
 	closing <-chan struct{}
 
-	once     sync.Once
-	closeErr error
+	ending   atomic.Bool
+	ended    chan struct{}
+	closeErr error // once ended is closed
 
 	mu  sync.Mutex
 	cut []context.CancelFunc
+}
+
+func newSource(inner message.Subscriber, log *slog.Logger, closing <-chan struct{}) *source {
+	return &source{inner: inner, log: log, closing: closing, ended: make(chan struct{})}
 }
 
 // Subscribe implements message.Subscriber. It keeps trying until it works: a service starts while its broker is away. When the
@@ -91,9 +97,13 @@ func (s *source) subscribe(ctx context.Context, topic string) (<-chan *message.M
 	return messages, nil
 }
 
-// Close implements message.Subscriber: it drains the subscriber, once.
+// Close implements message.Subscriber: it drains the subscriber, once. Watermill's router calls it for each topic.
 func (s *source) Close() error {
-	s.once.Do(func() { s.closeErr = s.inner.Close() })
+	if s.ending.CompareAndSwap(false, true) {
+		s.closeErr = s.inner.Close()
+		close(s.ended)
+	}
+	<-s.ended
 	return s.closeErr
 }
 

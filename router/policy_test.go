@@ -1,0 +1,79 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/app/fault"
+)
+
+func TestPolicy(t *testing.T) {
+	t.Parallel()
+	decisions := map[fault.Kind]decision{
+		fault.Internal:        tryAgain,
+		fault.Malformed:       giveUp,
+		fault.Invalid:         giveUp,
+		fault.Unauthenticated: giveUp,
+		fault.Forbidden:       giveUp,
+		fault.NotFound:        tryAgain,
+		fault.Conflict:        tryAgain,
+		fault.Precondition:    tryAgain,
+		fault.TooLarge:        giveUp,
+		fault.Exhausted:       tryAgain,
+		fault.Unavailable:     pauseAll,
+		fault.Unknown:         pauseAll,
+		fault.Early:           putBack,
+	}
+	for kind, want := range decisions {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			err := fault.New(kind, "code", "message")
+			require.Equal(t, want, decide(err))
+			require.Equal(t, want, decide(fmt.Errorf("wrapped: %w", err)))
+		})
+	}
+	require.Len(t, decisions, int(fault.Early)+1, "every kind has a decision")
+	require.Equal(t, tryAgain, decide(errors.New("nobody classified it")))
+}
+
+func TestOnlyPoisonIsAskedForByConsumersThatMayPoison(t *testing.T) {
+	t.Parallel()
+	invalid := fault.New(fault.Invalid, "invalid", "no")
+	may := &consumer{closing: make(chan struct{})}
+	never := &consumer{closing: make(chan struct{}), neverPoison: true}
+	require.Equal(t, giveUp, may.decide(t.Context(), invalid))
+	require.Equal(t, tryAgain, never.decide(t.Context(), invalid))
+	require.Equal(t, putBack, never.decide(t.Context(), fault.New(fault.Early, "early", "")))
+}
+
+func TestLateRetries(t *testing.T) {
+	t.Parallel()
+	c := Config{}.withDefaults()
+	for _, tc := range []struct {
+		attempts int
+		delay    time.Duration
+		more     bool
+	}{
+		{1, 5 * time.Second, true}, {3, 5 * time.Second, true}, {4, 30 * time.Second, true}, {6, 30 * time.Second, true},
+		{9, 2 * time.Minute, true}, {10, 0, false}, {12, 0, false}, {99, 0, false},
+	} {
+		delay, more := c.late(tc.attempts)
+		require.Equal(t, tc.delay, delay, "after %d attempts", tc.attempts)
+		require.Equal(t, tc.more, more, "after %d attempts", tc.attempts)
+	}
+}
+
+func TestGrowing(t *testing.T) {
+	t.Parallel()
+	var delays []time.Duration
+	for n := range 9 {
+		delays = append(delays, growing(earlyMin, earlyMax, n))
+	}
+	const ms = time.Millisecond
+	require.Equal(t, []time.Duration{100 * ms, 100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 5000 * ms, 5000 * ms}, delays)
+	require.Equal(t, earlyMax, growing(earlyMin, earlyMax, 1_000_000), "never overflows")
+}
