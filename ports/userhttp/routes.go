@@ -1,0 +1,41 @@
+// Package userhttp is the user service's part of the REST API: accounts, sign-in and the public keys of access tokens.
+package userhttp
+
+import (
+	"context"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/app/user/command"
+	"github.com/millrace/millrace/app/user/query"
+	"github.com/millrace/millrace/ports/rest"
+)
+
+// KeySet gives the public keys that check access tokens, as a JSON Web Key Set.
+type KeySet interface {
+	Document(ctx context.Context) ([]byte, error)
+}
+
+// Handlers are what the routes call.
+type Handlers struct {
+	RegisterUser *command.RegisterUserHandler
+	UpdateUser   *command.UpdateUserHandler
+	DeleteUser   *command.DeleteUserHandler
+	SignIn       *command.SignInHandler
+	UserByID     *query.UserByIDHandler
+	Users        *query.UsersHandler
+	Keys         KeySet
+	Cursors      rest.Cursors
+	Now          func() time.Time
+}
+
+type routes struct{ Handlers }
+
+// Register adds the user service's operations to api.
+func Register(api huma.API, h Handlers) {
+	r := routes{h}
+	r.accounts(api)
+	r.signIn(api)
+	r.keys(api)
+}
