@@ -151,6 +151,9 @@ func (s *subscription) move() time.Duration {
 	for _, it := range items {
 		s.outlet.Take(it)
 	}
+	if room > 0 && len(items) == room {
+		s.nudge() // there may be more, and what waits behind others of its key left room for it
+	}
 	if again.IsZero() || room <= 0 {
 		return 0
 	}

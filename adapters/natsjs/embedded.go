@@ -18,6 +18,7 @@ const (
 	// relay keeps its rows for longer and publishes a lost tail again.
 	syncInterval   = time.Second
 	startTimeout   = 30 * time.Second // a large store is read before the server is ready
+	readyPoll      = 100 * time.Millisecond
 	maxMemoryStore = 64 << 20         // our streams are files; nobody needs more in memory
 )
 
@@ -56,23 +57,30 @@ func StartEmbedded(config EmbeddedConfig) (*Embedded, error) {
 	log := &serverLog{logger: config.Logger, fatal: make(chan string, 1)}
 	s.SetLoggerV2(log, false, false, false)
 	e := &Embedded{server: s}
-	ready := make(chan bool, 1)
-	go func() {
-		s.Start()
-		ready <- s.ReadyForConnections(startTimeout)
-	}()
-	select {
-	case ok := <-ready:
-		if ok && s.JetStreamEnabled() {
-			return e, nil
-		}
+	s.Start()
+	if err := e.awaitReady(log.fatal); err != nil {
 		e.Shutdown()
-		return nil, errors.Join(errors.New("embedded broker: not ready"), log.reason())
-	case reason := <-log.fatal:
-		e.Shutdown()
-		<-ready
-		return nil, fmt.Errorf("embedded broker: %s", reason)
+		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
+	return e, nil
+}
+
+// awaitReady waits until clients can connect, or the server has said what keeps it from that.
+func (e *Embedded) awaitReady(fatal <-chan string) error {
+	for range startTimeout / readyPoll {
+		select {
+		case reason := <-fatal:
+			return errors.New(reason)
+		default:
+		}
+		if e.server.ReadyForConnections(readyPoll) {
+			if !e.server.JetStreamEnabled() {
+				return errors.New("streams are not available")
+			}
+			return nil
+		}
+	}
+	return errors.New("not ready in time")
 }
 
 // listenOn makes the server listen on host:port; port 0 is any free one.

@@ -17,6 +17,9 @@ func (p *Publisher) Holds(ctx context.Context, topic string, streamSequence uint
 	if err != nil {
 		return false, err
 	}
+	if streamSequence == 0 { // no message ever has it, and the broker refuses to look
+		return false, nil
+	}
 	stream, err := p.conn.js.Stream(ctx, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return false, nil
@@ -35,7 +38,7 @@ func (p *Publisher) Holds(ctx context.Context, topic string, streamSequence uint
 	if err != nil {
 		return false, fmt.Errorf("look at stream %s: %w", name, err)
 	}
-	if streamSequence == 0 || info.State.LastSeq < streamSequence {
+	if info.State.LastSeq < streamSequence {
 		return false, nil
 	}
 	// A work queue lets go of what was acknowledged, wherever it stands.

@@ -1,7 +1,6 @@
 package natsjs
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 )
@@ -38,15 +37,5 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 	select {
 	case l.fatal <- text:
 	default:
-	}
-}
-
-// reason is what ended the server, nil where it did not say.
-func (l *serverLog) reason() error {
-	select {
-	case text := <-l.fatal:
-		return errors.New(text)
-	default:
-		return nil
 	}
 }
