@@ -69,9 +69,11 @@ func TestPlaceNamesEveryBrokenRule(t *testing.T) {
 		change func(d *order.Draft)
 		want   []string
 	}{
-		"nothing given":         {func(d *order.Draft) { *d = order.Draft{} }, []string{"body.items", "body.currency"}},
-		"101 items":             {func(d *order.Draft) { d.Items = make([]order.Item, 101) }, []string{"body.items"}},
-		"broken items":          {func(d *order.Draft) { d.Items[1] = order.Item{UnitPrice: -1} }, []string{"body.items[1].sku", "body.items[1].quantity", "body.items[1].unit_price"}},
+		"nothing given": {func(d *order.Draft) { *d = order.Draft{} }, []string{"body.items", "body.currency"}},
+		"101 items":     {func(d *order.Draft) { d.Items = make([]order.Item, 101) }, []string{"body.items"}},
+		"broken items": {func(d *order.Draft) { d.Items[1] = order.Item{UnitPrice: -1} }, []string{
+			"body.items[1].sku", "body.items[1].quantity", "body.items[1].unit_price",
+		}},
 		"negative quantity":     {func(d *order.Draft) { d.Items[0].Quantity = math.MinInt64 }, []string{"body.items[0].quantity"}},
 		"longest sku":           {func(d *order.Draft) { d.Items[0].SKU = strings.Repeat("-", 64) }, nil},
 		"longer sku":            {func(d *order.Draft) { d.Items[0].SKU = strings.Repeat("-", 65) }, []string{"body.items[0].sku"}},

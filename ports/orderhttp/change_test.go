@@ -70,7 +70,9 @@ func TestUpdateRefuses(t *testing.T) {
 
 func TestCancelTwiceAnswersTheSame(t *testing.T) {
 	t.Parallel()
-	for name, body := range map[string]string{"no body": ``, "empty object": `{}`, "null": `{"reason":null}`, "reason": `{"reason":"too late"}`} {
+	for name, body := range map[string]string{
+		"no body": ``, "empty object": `{}`, "null": `{"reason":null}`, "reason": `{"reason":"too late"}`,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := setup(t)

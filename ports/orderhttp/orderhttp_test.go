@@ -116,7 +116,8 @@ func (a api) refused(t *testing.T, status int, name, method, target, body string
 	return p
 }
 
-const order = `{"items":[{"sku":"book","quantity":2,"unit_price":1250},{"sku":"pen","quantity":1,"unit_price":99}],"currency":"EUR","note":"ring twice"}`
+const order = `{"currency":"EUR","note":"ring twice","items":[{"sku":"book","quantity":2,"unit_price":1250},` +
+	`{"sku":"pen","quantity":1,"unit_price":99}]}`
 
 func (a api) placed(t *testing.T, name string) (target string) {
 	t.Helper()

@@ -17,20 +17,20 @@ import (
 
 func lastAdmin(t *testing.T, b *bench) {
 	last := b.admin(t, "root@example.com")
-	_, err := b.update.Handle(b.request, command.UpdateUser{Caller: caller(last), ID: last.ID, Role: ptr(principal.RoleUser)})
+	_, err := b.update.Handle(b.request, command.UpdateUser{Caller: caller(last), ID: last.ID, Role: new(principal.RoleUser)})
 	require.ErrorIs(t, err, user.ErrLastAdmin)
 	require.ErrorIs(t, b.delete.Handle(b.request, command.DeleteUser{Caller: caller(last), ID: last.ID}), user.ErrLastAdmin)
 	b.requireStored(t, last)
 	require.Len(t, b.published(t, last.ID), 2)
 
-	same, err := b.update.Handle(b.request, command.UpdateUser{Caller: caller(last), ID: last.ID, Role: ptr(principal.RoleAdmin)})
+	same, err := b.update.Handle(b.request, command.UpdateUser{Caller: caller(last), ID: last.ID, Role: new(principal.RoleAdmin)})
 	require.NoError(t, err, "to stay an admin is no demotion")
 	require.Equal(t, last, same)
 	plain := b.registered(t, "ada@example.com")
 	require.NoError(t, b.delete.Handle(b.request, command.DeleteUser{Caller: caller(last), ID: plain.ID}))
 
 	second := b.admin(t, "second@example.com")
-	_, err = b.update.Handle(b.request, command.UpdateUser{Caller: caller(second), ID: last.ID, Role: ptr(principal.RoleUser)})
+	_, err = b.update.Handle(b.request, command.UpdateUser{Caller: caller(second), ID: last.ID, Role: new(principal.RoleUser)})
 	require.NoError(t, err, "with another admin it is not the last")
 	require.ErrorIs(t, b.delete.Handle(b.request, command.DeleteUser{Caller: caller(second), ID: second.ID}), user.ErrLastAdmin)
 }
@@ -38,7 +38,7 @@ func lastAdmin(t *testing.T, b *bench) {
 // adminsRaced has two last admins end each other at the same moment, in each of the ways there are.
 func adminsRaced(t *testing.T, b *bench) {
 	demote := func(by, whom user.User) error {
-		_, err := b.update.Handle(b.request, command.UpdateUser{Caller: caller(by), ID: whom.ID, Role: ptr(principal.RoleUser)})
+		_, err := b.update.Handle(b.request, command.UpdateUser{Caller: caller(by), ID: whom.ID, Role: new(principal.RoleUser)})
 		return err
 	}
 	remove := func(by, whom user.User) error {

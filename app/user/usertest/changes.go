@@ -153,21 +153,19 @@ func emailByAdmin(t *testing.T, b *bench) {
 	require.Equal(t, email, u.Email)
 
 	admin := b.admin(t, "root@example.com")
-	_, err = b.update.Handle(b.request, command.UpdateUser{Caller: caller(admin), ID: admin.ID, Email: ptr("boss@example.com")})
+	_, err = b.update.Handle(b.request, command.UpdateUser{Caller: caller(admin), ID: admin.ID, Email: new("boss@example.com")})
 	require.ErrorIs(t, err, user.ErrPasswordMissing, "an admin's own is no exception")
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func roleGiven(t *testing.T, b *bench) {
 	u := b.registered(t, "ada@example.com")
-	_, err := b.update.Handle(b.request, command.UpdateUser{Caller: caller(u), ID: u.ID, Role: ptr(principal.RoleAdmin)})
+	_, err := b.update.Handle(b.request, command.UpdateUser{Caller: caller(u), ID: u.ID, Role: new(principal.RoleAdmin)})
 	require.ErrorIs(t, err, user.ErrRole)
-	_, err = b.update.Handle(b.request, command.UpdateUser{Caller: b.root, ID: u.ID, Role: ptr(principal.Role("king"))})
+	_, err = b.update.Handle(b.request, command.UpdateUser{Caller: b.root, ID: u.ID, Role: new(principal.Role("king"))})
 	require.Equal(t, fault.Invalid, fault.KindOf(err))
 	b.requireStored(t, u)
 
-	u, err = b.update.Handle(b.request, command.UpdateUser{Caller: b.root, ID: u.ID, Role: ptr(principal.RolePublisher)})
+	u, err = b.update.Handle(b.request, command.UpdateUser{Caller: b.root, ID: u.ID, Role: new(principal.RolePublisher)})
 	require.NoError(t, err)
 	b.requireStored(t, u)
 	updated, err := contract.Decode[contract.UserUpdated](b.published(t, u.ID)[1])
@@ -180,7 +178,7 @@ func foreign(t *testing.T, b *bench) {
 	stranger := principal.Principal{UserID: newID(), Role: principal.RoleOperator}
 	_, err := b.byID.Handle(b.request, query.UserByID{Caller: stranger, ID: u.ID})
 	require.ErrorIs(t, err, user.ErrNotFound)
-	_, err = b.update.Handle(b.request, command.UpdateUser{Caller: stranger, ID: u.ID, Name: ptr("Eve")})
+	_, err = b.update.Handle(b.request, command.UpdateUser{Caller: stranger, ID: u.ID, Name: new("Eve")})
 	require.ErrorIs(t, err, user.ErrNotFound)
 	require.ErrorIs(t, b.delete.Handle(b.request, command.DeleteUser{Caller: stranger, ID: u.ID}), user.ErrNotFound)
 	b.requireStored(t, u)
@@ -188,7 +186,7 @@ func foreign(t *testing.T, b *bench) {
 	missing := newID()
 	_, err = b.byID.Handle(b.request, query.UserByID{Caller: b.root, ID: missing})
 	require.ErrorIs(t, err, user.ErrNotFound)
-	_, err = b.update.Handle(b.request, command.UpdateUser{Caller: b.root, ID: missing, Name: ptr("Nobody")})
+	_, err = b.update.Handle(b.request, command.UpdateUser{Caller: b.root, ID: missing, Name: new("Nobody")})
 	require.ErrorIs(t, err, user.ErrNotFound)
 	require.ErrorIs(t, b.delete.Handle(b.request, command.DeleteUser{Caller: b.root, ID: missing}), user.ErrNotFound)
 }

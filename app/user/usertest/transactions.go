@@ -95,7 +95,7 @@ func twice(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	require.True(t, made)
 	u := b.registered(t, "ada@example.com")
-	u, err = b.update.Handle(b.request, command.UpdateUser{Caller: caller(u), ID: u.ID, Name: ptr("Augusta")})
+	u, err = b.update.Handle(b.request, command.UpdateUser{Caller: caller(u), ID: u.ID, Name: new("Augusta")})
 	require.NoError(t, err)
 	require.EqualValues(t, 2, u.Version)
 	b.requireStored(t, u)
