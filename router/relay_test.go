@@ -1,0 +1,637 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+)
+
+// relayRig is an outbox, a broker, and the relays that were started between them.
+type relayRig struct {
+	outbox   *table
+	broker   *wire
+	registry *prometheus.Registry
+	log      *logbook
+}
+
+func newRelayRig() *relayRig {
+	return &relayRig{outbox: newTable(), broker: newWire(), registry: prometheus.NewRegistry(), log: &logbook{}}
+}
+
+// start runs a relay until stop is called, which returns when it has ended.
+func (r *relayRig) start(t *testing.T, change func(*RelayConfig)) (stop func()) {
+	t.Helper()
+	cfg := RelayConfig{
+		Service: "order", Holder: "one", Outbox: r.outbox, Broker: r.broker,
+		Metrics: r.registry, Logger: slog.New(slog.NewTextHandler(r.log, nil)),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	relay, err := NewRelay(cfg)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = relay.Run(ctx) // always nil
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// drained reports that nothing waits.
+func (r *relayRig) drained() bool { return r.outbox.waiting() == 0 }
+
+// requireOrder proves that the rows of each key are in the stream in sequence, each once.
+func (r *relayRig) requireOrder(t *testing.T, keys map[string]int) {
+	t.Helper()
+	next := map[string]int{}
+	for place, s := range r.broker.contents() {
+		next[s.key]++
+		require.Equal(t, strconv.Itoa(next[s.key]), s.sequence, "key %s at place %d", s.key, place)
+	}
+	require.Equal(t, keys, next)
+}
+
+// gauge reads a metric of the service.
+func (r *relayRig) gauge(t *testing.T, name string) float64 {
+	t.Helper()
+	families, err := r.registry.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		if m := family.GetMetric(); family.GetName() == name && len(m) == 1 {
+			return m[0].GetGauge().GetValue() + m[0].GetCounter().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+func TestRelayPublishesAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		stop := r.start(t, nil)
+		<-time.After(100 * time.Millisecond)
+		p := r.outbox.add("a", 1)
+		<-time.After(4 * time.Millisecond)
+		require.Len(t, r.broker.contents(), 1, "the commit woke it")
+		eventually(t, 20*time.Millisecond, r.drained)
+		sequence, times := r.outbox.mark(p.ID)
+		require.EqualValues(t, 1, sequence)
+		require.Equal(t, 1, times)
+		require.InDelta(t, 1, r.gauge(t, "millrace_relay_lease"), 0)
+		require.InDelta(t, 1, r.gauge(t, "millrace_outbox_published_total"), 0)
+		stop()
+		require.Zero(t, r.gauge(t, "millrace_relay_lease"))
+	})
+}
+
+// Many writers, each with a key of its own, commit in another order than they draw IDs, some two rows at once; pages are far
+// smaller than what waits.
+func TestRelaySkipsNoRowThatBecomesVisibleLate(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(8) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRelayRig()
+				stop := r.start(t, func(c *RelayConfig) { c.Page, c.Window, c.Marks = 5, 40, 7 })
+				keys := map[string]int{}
+				var writers sync.WaitGroup
+				for w := range 24 {
+					key, rows := fmt.Sprintf("key-%d", w), 60
+					keys[key] = rows
+					writers.Go(func() {
+						random := rand.New(rand.NewPCG(seed, uint64(w)))
+						pause := func() { <-time.After(time.Duration(random.IntN(4000)) * time.Microsecond) }
+						for n := 1; n <= rows; {
+							tx := []Pending{r.outbox.fresh(key, int64(n))}
+							n++
+							if n <= rows && random.IntN(3) == 0 {
+								pause()
+								tx = append(tx, r.outbox.fresh(key, int64(n)))
+								n++
+							}
+							pause()
+							r.outbox.commit(tx...)
+						}
+					})
+				}
+				writers.Wait()
+				eventually(t, 10*time.Second, r.drained)
+				r.requireOrder(t, keys)
+				for id := range r.outbox.lastID {
+					_, times := r.outbox.mark(id + 1)
+					require.Equal(t, 1, times, "row %d", id+1)
+					require.Equal(t, 1, r.broker.sendsOf("m"+strconv.FormatInt(id+1, 10)), "row %d was sent once", id+1)
+				}
+				stop()
+			})
+		})
+	}
+}
+
+func TestRelayMarksExactlyWhatWasAcknowledged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		random := rand.New(rand.NewPCG(1, 2))
+		r.broker.judge(func(_ string, n int) verdict {
+			if n > 6 {
+				return storeAndAck
+			}
+			return verdict(random.IntN(3))
+		})
+		stop := r.start(t, func(c *RelayConfig) { c.Page = 20 })
+		keys := map[string]int{}
+		for key := range 30 {
+			name := fmt.Sprintf("key-%d", key)
+			keys[name] = 5
+			for n := range int64(5) {
+				r.outbox.add(name, n+1)
+			}
+		}
+		for range 2000 {
+			<-time.After(20 * time.Millisecond)
+			for id := range r.outbox.lastID {
+				name := "m" + strconv.FormatInt(id+1, 10)
+				if sequence, _ := r.outbox.mark(id + 1); sequence != 0 {
+					require.True(t, r.broker.acknowledged(name))
+					require.Equal(t, name, r.broker.contents()[sequence-1].id, "the mark is the place of its message")
+				}
+			}
+			if r.drained() {
+				break
+			}
+		}
+		require.True(t, r.drained())
+		r.requireOrder(t, keys)
+		stop()
+	})
+}
+
+func TestAFailingRowHoldsItsKeyAndNobodyElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		var refused atomic.Bool
+		refused.Store(true)
+		bad := map[string]bool{}
+		for n := range int64(50) { // many more than a page
+			p := r.outbox.add("bad", n+1)
+			if n == 0 {
+				bad[p.MessageID] = true
+			}
+		}
+		for n := range 20 { // keys whose only rows are refused: a page full of held keys
+			bad[r.outbox.add(fmt.Sprintf("bad-%d", n), 1).MessageID] = true
+		}
+		for n := range int64(10) {
+			r.outbox.add("good", n+1)
+		}
+		r.broker.judge(func(id string, _ int) verdict {
+			if bad[id] && refused.Load() {
+				return refuse
+			}
+			return storeAndAck
+		})
+		stop := r.start(t, func(c *RelayConfig) { c.Page = 5 })
+		eventually(t, time.Second, func() bool { return r.outbox.waiting() == 70 })
+		r.requireOrder(t, map[string]int{"good": 10})
+		<-time.After(time.Minute)
+		late := r.outbox.add("late", 1)
+		eventually(t, time.Second, func() bool { s, _ := r.outbox.mark(late.ID); return s != 0 })
+		require.Equal(t, 70, r.outbox.waiting())
+		require.InDelta(t, 21, r.gauge(t, "millrace_outbox_held_keys"), 0)
+		for id := range bad {
+			require.Less(t, r.broker.sendsOf(id), 120, "its pauses grow")
+		}
+		refused.Store(false)
+		eventually(t, 10*time.Second, r.drained)
+		contents := r.broker.contents()
+		require.Len(t, contents, 81)
+		stop()
+	})
+}
+
+func TestALostAcknowledgementIsRepeatedUnderTheSameID(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		r.broker.judge(func(_ string, n int) verdict {
+			if n == 1 {
+				return storeAndLoseAck
+			}
+			return storeAndAck
+		})
+		p := r.outbox.fresh("a", 1)
+		p.MessageID = "poison-7" // not the event's own ID
+		r.outbox.commit(p)
+		stop := r.start(t, nil)
+		eventually(t, time.Second, r.drained)
+		require.Equal(t, 2, r.broker.sendsOf("poison-7"))
+		require.Len(t, r.broker.contents(), 1)
+		sequence, _ := r.outbox.mark(p.ID)
+		require.EqualValues(t, 1, sequence)
+		stop()
+	})
+}
+
+func TestWritesGoOnWhileTheBrokerIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		stop := r.start(t, nil)
+		r.outbox.add("a", 1)
+		eventually(t, time.Second, r.drained)
+		r.broker.leave()
+		<-time.After(time.Second)
+		reads := r.outbox.readsSoFar()
+		keys := map[string]int{"a": 1}
+		for n := range 1000 {
+			key := fmt.Sprintf("key-%d", n%50)
+			keys[key]++
+			r.outbox.add(key, int64(keys[key]))
+			<-time.After(100 * time.Millisecond)
+		}
+		require.Zero(t, r.broker.sentAway, "nothing is sent into the void")
+		require.Equal(t, reads, r.outbox.readsSoFar(), "nor read")
+		require.Equal(t, 1000, r.outbox.waiting())
+		r.broker.come(0)
+		eventually(t, time.Second, r.drained)
+		r.requireOrder(t, keys)
+		require.Equal(t, []string{"one"}, r.outbox.taken, "it kept the lease")
+		stop()
+	})
+}
+
+func TestAConnectionLostUnderLoadLosesAndDisordersNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		r.broker.latency = 20 * time.Millisecond
+		stop := r.start(t, func(c *RelayConfig) { c.Page = 50 })
+		keys := map[string]int{}
+		var writer sync.WaitGroup
+		writer.Go(func() {
+			for n := range 3000 {
+				key := fmt.Sprintf("key-%d", n%7)
+				keys[key]++
+				r.outbox.add(key, int64(keys[key]))
+				<-time.After(time.Millisecond)
+			}
+		})
+		for range 5 {
+			<-time.After(300 * time.Millisecond)
+			r.broker.leave()
+			<-time.After(150 * time.Millisecond)
+			r.broker.come(0)
+		}
+		writer.Wait()
+		eventually(t, 30*time.Second, r.drained)
+		r.requireOrder(t, keys)
+		stop()
+	})
+}
+
+func TestWhatABrokerLostIsPublishedAgain(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]int{"nothing": 0, "some": 7, "more than a step": tailStep + 50, "everything": 300} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRelayRig()
+				stop := r.start(t, nil)
+				keys := map[string]int{}
+				add := func(n int) {
+					key := fmt.Sprintf("key-%d", n%9)
+					keys[key]++
+					r.outbox.add(key, int64(keys[key]))
+				}
+				for n := range 300 {
+					add(n)
+				}
+				eventually(t, 5*time.Second, r.drained)
+				r.broker.leave()
+				for n := range 50 {
+					add(n)
+				}
+				<-time.After(100 * time.Millisecond)
+				r.broker.come(lost)
+				eventually(t, 5*time.Second, r.drained)
+				r.requireOrder(t, keys)
+				require.InDelta(t, lost, r.gauge(t, "millrace_outbox_unmarked_total"), 0)
+				stop()
+			})
+		})
+	}
+}
+
+func TestATakeOverComparesTheTailToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		stop := r.start(t, nil)
+		for n := range int64(20) {
+			r.outbox.add("a", n+1)
+		}
+		eventually(t, time.Second, r.drained)
+		stop()
+		r.broker.come(5)
+		stop = r.start(t, func(c *RelayConfig) { c.Holder = "two" })
+		eventually(t, time.Second, func() bool { return len(r.broker.contents()) == 20 })
+		r.requireOrder(t, map[string]int{"a": 20})
+		stop()
+	})
+}
+
+// partition is an outbox as a process sees it that stopped, or was cut off: its statements do not come back.
+type partition struct {
+	*table
+
+	cut chan struct{}
+}
+
+func (p *partition) hang(ctx context.Context) error {
+	select {
+	case <-p.cut:
+		<-ctx.Done()
+		return ctx.Err()
+	default:
+		return nil
+	}
+}
+
+func (p *partition) Acquire(ctx context.Context, holder string, ttl time.Duration) (int64, bool, error) {
+	if err := p.hang(ctx); err != nil {
+		return 0, false, err
+	}
+	return p.table.Acquire(ctx, holder, ttl)
+}
+
+func (p *partition) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
+	if err := p.hang(ctx); err != nil {
+		return err
+	}
+	return p.table.Renew(ctx, epoch, ttl)
+}
+
+func (p *partition) Pending(ctx context.Context, after int64, limit int) ([]Pending, error) {
+	if err := p.hang(ctx); err != nil {
+		return nil, err
+	}
+	return p.table.Pending(ctx, after, limit)
+}
+
+func (p *partition) Mark(ctx context.Context, epoch int64, rows []Published) error {
+	if err := p.hang(ctx); err != nil {
+		return err
+	}
+	return p.table.Mark(ctx, epoch, rows)
+}
+
+func TestAnotherTakesOverWithinFiveSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		dying := &partition{table: r.outbox, cut: make(chan struct{})}
+		stopOne := r.start(t, func(c *RelayConfig) { c.Outbox = dying })
+		<-time.After(10 * time.Millisecond)
+		stopTwo := r.start(t, func(c *RelayConfig) { c.Holder = "two" })
+		<-time.After(10700 * time.Millisecond)
+		require.Equal(t, []string{"one"}, r.outbox.taken, "as long as it lives")
+		close(dying.cut)
+		died := time.Now()
+		for n := range int64(10) {
+			r.outbox.add("a", n+1)
+		}
+		eventually(t, 5*time.Second, func() bool { return len(r.broker.contents()) > 0 })
+		require.Less(t, time.Since(died), 5*time.Second)
+		eventually(t, time.Second, r.drained)
+		require.Equal(t, []string{"one", "two"}, r.outbox.taken)
+		r.requireOrder(t, map[string]int{"a": 10})
+		stopOne()
+		stopTwo()
+	})
+}
+
+func TestAStoppedRelayHandsOverAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		r.broker.latency = 200 * time.Millisecond
+		stopOne := r.start(t, nil)
+		<-time.After(10 * time.Millisecond)
+		stopTwo := r.start(t, func(c *RelayConfig) { c.Holder = "two" })
+		p := r.outbox.add("a", 1)
+		<-time.After(50 * time.Millisecond)
+		stopOne()
+		sequence, _ := r.outbox.mark(p.ID)
+		require.EqualValues(t, 1, sequence, "it waited for the acknowledgement and marked it")
+		r.outbox.add("a", 2)
+		eventually(t, time.Second, r.drained)
+		require.Equal(t, []string{"one", "two"}, r.outbox.taken)
+		require.Equal(t, 1, r.broker.sendsOf(p.MessageID))
+		stopTwo()
+	})
+}
+
+// A process that was stopped for longer than its lease finds its clock far ahead when it goes on, before any timer has told it.
+func TestAHolderThatWasPausedLongerThanItsLeaseDoesNothingMore(t *testing.T) {
+	t.Parallel()
+	type stage func(r *relayRig, pause func(), old Pending) (outbox Outbox, broker Broker)
+	for name, at := range map[string]stage{
+		"between reading and publishing": func(r *relayRig, pause func(), _ Pending) (Outbox, Broker) {
+			return &slowReader{table: r.outbox, pause: pause}, r.broker
+		},
+		"between acknowledgement and mark": func(r *relayRig, pause func(), old Pending) (Outbox, Broker) {
+			r.outbox.commit(old)
+			return r.outbox, &slowAck{wire: r.broker, pause: pause}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRelayRig()
+				var ahead atomic.Int64 // the time that passed while the process stood still
+				now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+				r.outbox.now = now
+				var once sync.Once
+				var takenOver int64
+				old := r.outbox.fresh("a", 1)
+				pause := func() {
+					once.Do(func() {
+						ahead.Store(int64(10 * time.Second))
+						epoch, held, err := r.outbox.Acquire(context.WithoutCancel(t.Context()), "two", time.Hour)
+						if err != nil || !held {
+							t.Error("the other relay could not take over")
+						}
+						takenOver = epoch
+						r.outbox.commit(old) // where it is not yet
+					})
+				}
+				outbox, broker := at(r, pause, old)
+				watched := &markWatch{Outbox: outbox}
+				stop := r.start(t, func(c *RelayConfig) { c.Outbox, c.Broker, c.Now = watched, broker, now })
+				<-time.After(time.Minute)
+				require.EqualValues(t, 2, takenOver, "it was paused")
+				require.Zero(t, watched.marks.Load(), "no mark was even tried")
+				require.LessOrEqual(t, r.broker.sendsOf(old.MessageID), 1)
+				if name == "between reading and publishing" {
+					require.Zero(t, r.broker.sendsOf(old.MessageID))
+				}
+				_, marks := r.outbox.mark(old.ID)
+				require.Zero(t, marks)
+				stop()
+			})
+		})
+	}
+}
+
+// slowReader pauses the process between the database's answer and what follows.
+type slowReader struct {
+	*table
+
+	pause func()
+}
+
+func (s *slowReader) Pending(ctx context.Context, after int64, limit int) ([]Pending, error) {
+	s.pause()
+	return s.table.Pending(ctx, after, limit)
+}
+
+// slowAck pauses the process when an acknowledgement arrives.
+type slowAck struct {
+	*wire
+
+	pause func()
+}
+
+func (s *slowAck) PublishAsync(topic string, msg *message.Message, done func(uint64, error)) {
+	s.wire.PublishAsync(topic, msg, func(sequence uint64, err error) {
+		s.pause()
+		done(sequence, err)
+	})
+}
+
+// markWatch counts attempts to mark.
+type markWatch struct {
+	Outbox
+
+	marks atomic.Int32
+}
+
+func (m *markWatch) Mark(ctx context.Context, epoch int64, rows []Published) error {
+	m.marks.Add(1)
+	return m.Outbox.Mark(ctx, epoch, rows)
+}
+
+// flaky fails marks while told so.
+type flaky struct {
+	*table
+
+	failing atomic.Bool
+}
+
+func (f *flaky) Mark(ctx context.Context, epoch int64, rows []Published) error {
+	if f.failing.Load() {
+		return errAway
+	}
+	return f.table.Mark(ctx, epoch, rows)
+}
+
+func TestARowWhoseMarkIsPendingIsNotPublishedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		outbox := &flaky{table: r.outbox}
+		outbox.failing.Store(true)
+		stop := r.start(t, func(c *RelayConfig) { c.Outbox = outbox })
+		p := r.outbox.add("a", 1)
+		q := r.outbox.add("a", 2)
+		<-time.After(time.Minute)
+		require.Equal(t, 1, r.broker.sendsOf(p.MessageID))
+		require.Equal(t, 1, r.broker.sendsOf(q.MessageID), "the next one waits for the acknowledgement only")
+		outbox.failing.Store(false)
+		eventually(t, 2*time.Second, r.drained)
+		stop()
+	})
+}
+
+func TestPublishedRowsArePurgedButNotWhileTheBrokerIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		stop := r.start(t, func(c *RelayConfig) { c.PurgeStep = 10 })
+		for n := range int64(95) {
+			r.outbox.add("a", n+1)
+		}
+		eventually(t, time.Second, r.drained)
+		<-time.After(30 * time.Minute)
+		r.broker.leave()
+		r.outbox.add("a", 96)
+		<-time.After(time.Hour)
+		require.Len(t, r.outbox.rows, 96)
+		r.broker.come(0)
+		eventually(t, 10*time.Second, func() bool {
+			r.outbox.mu.Lock()
+			defer r.outbox.mu.Unlock()
+			return len(r.outbox.rows) == 1
+		})
+		eventually(t, 10*time.Second, r.drained)
+		stop()
+	})
+}
+
+func TestRelayReadsLittleWhileNothingHappens(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		stop := r.start(t, nil)
+		<-time.After(10 * time.Second)
+		require.LessOrEqual(t, r.outbox.readsSoFar(), 45)
+		reads := r.outbox.readsSoFar()
+		for range 1000 { // a commit each 100 µs
+			p := r.outbox.fresh("", 0)
+			r.outbox.commit(p)
+			<-time.After(100 * time.Microsecond)
+		}
+		require.LessOrEqual(t, r.outbox.readsSoFar()-reads, 40, "commits are gathered")
+		eventually(t, time.Second, r.drained)
+		stop()
+	})
+}
+
+func TestNewRelayRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	good := RelayConfig{Service: "order", Holder: "one", Outbox: newTable(), Broker: newWire()}
+	_, err := NewRelay(good)
+	require.NoError(t, err)
+	for _, change := range []func(*RelayConfig){
+		func(c *RelayConfig) { c.Service = "" },
+		func(c *RelayConfig) { c.Holder = "" },
+		func(c *RelayConfig) { c.Outbox = nil },
+		func(c *RelayConfig) { c.Broker = nil },
+		func(c *RelayConfig) { c.Renew = c.LeaseTTL + 4*time.Second },
+	} {
+		cfg := good
+		change(&cfg)
+		_, err := NewRelay(cfg)
+		require.Error(t, err)
+	}
+}

@@ -1,0 +1,209 @@
+package router
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/app/contract"
+)
+
+// table is an outbox in memory, seen by any number of relays. IDs are drawn before rows become visible, as in a database.
+type table struct {
+	now func() time.Time // the database's clock
+
+	mu      sync.Mutex
+	lastID  int64
+	rows    map[int64]*entry
+	holder  string
+	epoch   int64
+	expires time.Time
+	wake    chan struct{}
+	reads   int
+	purges  int
+	marks   map[int64]int // how often each row was marked
+	taken   []string      // holders, one after the other
+}
+
+type entry struct {
+	Pending
+
+	published time.Time
+	sequence  uint64
+}
+
+func newTable() *table {
+	return &table{now: time.Now, rows: map[int64]*entry{}, wake: make(chan struct{}, 1), marks: map[int64]int{}}
+}
+
+// draw takes the next ID.
+func (o *table) draw() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lastID++
+	return o.lastID
+}
+
+// commit makes rows visible.
+func (o *table) commit(rows ...Pending) {
+	o.mu.Lock()
+	for _, p := range rows {
+		o.rows[p.ID] = &entry{Pending: p}
+	}
+	o.mu.Unlock()
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// add draws an ID and commits at once.
+func (o *table) add(key string, sequence int64) Pending {
+	p := o.fresh(key, sequence)
+	o.commit(p)
+	return p
+}
+
+func (o *table) fresh(key string, sequence int64) Pending {
+	id := o.draw()
+	name := "m" + strconv.FormatInt(id, 10)
+	return Pending{
+		ID: id, MessageID: name, Topic: "events.order.placed.v1", Key: key, Sequence: sequence,
+		Metadata: map[string]string{contract.MetaID: name, contract.MetaPartitionKey: key, contract.MetaSequence: strconv.FormatInt(sequence, 10)},
+		Payload:  []byte(name), CreatedAt: o.now(),
+	}
+}
+
+// waiting counts the visible rows without a mark.
+func (o *table) waiting() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for _, e := range o.rows {
+		if e.sequence == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (o *table) mark(id int64) (sequence uint64, times int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.rows[id].sequence, o.marks[id]
+}
+
+func (o *table) readsSoFar() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.reads
+}
+
+func (o *table) Acquire(_ context.Context, holder string, ttl time.Duration) (int64, bool, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.now().Before(o.expires) {
+		return 0, false, nil
+	}
+	o.epoch++
+	o.holder, o.expires = holder, o.now().Add(ttl)
+	o.taken = append(o.taken, holder)
+	return o.epoch, true, nil
+}
+
+func (o *table) Renew(_ context.Context, epoch int64, ttl time.Duration) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if epoch != o.epoch {
+		return ErrLeaseLost
+	}
+	o.expires = o.now().Add(ttl)
+	return nil
+}
+
+func (o *table) Release(_ context.Context, epoch int64) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if epoch == o.epoch {
+		o.expires = time.Time{}
+	}
+	return nil
+}
+
+func (o *table) Pending(_ context.Context, after int64, limit int) ([]Pending, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reads++
+	var rows []Pending
+	for _, id := range slices.Sorted(maps.Keys(o.rows)) {
+		if e := o.rows[id]; id > after && e.sequence == 0 && len(rows) < limit {
+			rows = append(rows, e.Pending)
+		}
+	}
+	return rows, nil
+}
+
+func (o *table) Mark(_ context.Context, epoch int64, rows []Published) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if epoch != o.epoch {
+		return ErrLeaseLost
+	}
+	for _, p := range rows {
+		o.rows[p.ID].sequence, o.rows[p.ID].published = p.StreamSequence, o.now()
+		o.marks[p.ID]++
+	}
+	return nil
+}
+
+func (o *table) Unmark(_ context.Context, epoch int64, rows []Published) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if epoch != o.epoch {
+		return ErrLeaseLost
+	}
+	for _, p := range rows {
+		o.rows[p.ID].sequence, o.rows[p.ID].published = 0, time.Time{}
+	}
+	return nil
+}
+
+func (o *table) Tail(_ context.Context, prefix string, before uint64, limit int) ([]Published, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var rows []Published
+	for id, e := range o.rows {
+		if e.sequence != 0 && e.sequence < before && strings.HasPrefix(e.Topic, prefix) {
+			rows = append(rows, Published{ID: id, MessageID: e.MessageID, Topic: e.Topic, StreamSequence: e.sequence})
+		}
+	}
+	slices.SortFunc(rows, func(a, b Published) int { return cmp.Compare(b.StreamSequence, a.StreamSequence) })
+	return rows[:min(limit, len(rows))], nil
+}
+
+func (o *table) Purge(_ context.Context, age time.Duration, limit int) (int64, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.purges++
+	var n int64
+	for id, e := range o.rows {
+		if n < int64(limit) && e.sequence != 0 && o.now().Sub(e.published) > age {
+			delete(o.rows, id)
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (o *table) Backlog(context.Context) (Backlog, error) {
+	return Backlog{Rows: int64(o.waiting())}, nil
+}
+
+func (o *table) Wake() <-chan struct{} { return o.wake }
+
+var _ Outbox = (*table)(nil)

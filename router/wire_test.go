@@ -1,0 +1,148 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/millrace/millrace/app/contract"
+)
+
+var errWire = errors.New("no acknowledgement")
+
+// wire is a broker with one stream in memory. It tells repeats by message ID.
+type wire struct {
+	latency time.Duration // of an acknowledgement
+
+	mu       sync.Mutex
+	away     bool
+	stream   []sent
+	sends    map[string]int                 // how often each message came
+	acks     map[string]bool                // which acknowledgements were delivered
+	verdict  func(id string, n int) verdict // of the nth publication of a message
+	unknown  []func(uint64, error)          // without an outcome, until the connection is back
+	sentAway int                            // while the broker was away
+}
+
+type sent struct{ id, key, sequence string }
+
+// verdict is what the broker does with a publication.
+type verdict int
+
+const (
+	storeAndAck verdict = iota
+	storeAndLoseAck
+	refuse
+)
+
+func newWire() *wire {
+	return &wire{latency: time.Millisecond, sends: map[string]int{}, acks: map[string]bool{}}
+}
+
+func (b *wire) PublishAsync(_ string, msg *message.Message, done func(uint64, error)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	id := msg.Metadata.Get(MetaDeduplicationID)
+	if id == "" {
+		id = msg.UUID
+	}
+	b.sends[id]++
+	if b.away {
+		b.sentAway++
+		b.unknown = append(b.unknown, done)
+		return
+	}
+	what := storeAndAck
+	if b.verdict != nil {
+		what = b.verdict(id, b.sends[id])
+	}
+	if what == refuse {
+		time.AfterFunc(b.latency, func() { done(0, errWire) })
+		return
+	}
+	place := slices.IndexFunc(b.stream, func(s sent) bool { return s.id == id })
+	if place < 0 {
+		b.stream = append(b.stream, sent{id, msg.Metadata.Get(contract.MetaPartitionKey), msg.Metadata.Get(contract.MetaSequence)})
+		place = len(b.stream) - 1
+	}
+	time.AfterFunc(b.latency, func() {
+		if what == storeAndLoseAck {
+			done(0, errWire)
+			return
+		}
+		b.mu.Lock()
+		if b.away {
+			b.unknown = append(b.unknown, done)
+			b.mu.Unlock()
+			return
+		}
+		b.acks[id] = true
+		b.mu.Unlock()
+		done(uint64(place+1), nil)
+	})
+}
+
+func (b *wire) Holds(_ context.Context, topic string, sequence uint64, id string) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.away {
+		return false, errWire
+	}
+	return strings.HasPrefix(topic, "events.") && sequence <= uint64(len(b.stream)) && b.stream[sequence-1].id == id, nil
+}
+
+func (b *wire) Connected() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.away
+}
+
+// leave ends the connection; come brings it back, without the last lost messages of the stream.
+func (b *wire) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.away = true
+}
+
+func (b *wire) come(lost int) {
+	b.mu.Lock()
+	b.away = false
+	b.stream = b.stream[:len(b.stream)-lost]
+	unknown := b.unknown
+	b.unknown = nil
+	b.mu.Unlock()
+	for _, done := range unknown {
+		done(0, errWire)
+	}
+}
+
+func (b *wire) judge(verdict func(id string, n int) verdict) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.verdict = verdict
+}
+
+func (b *wire) contents() []sent {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.stream)
+}
+
+func (b *wire) sendsOf(id string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sends[id]
+}
+
+func (b *wire) acknowledged(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.acks[id]
+}
+
+var _ Broker = (*wire)(nil)
