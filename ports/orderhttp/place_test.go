@@ -76,10 +76,12 @@ func TestPlaceRefuses(t *testing.T) {
 		"currency missing":     {`{"items":[` + item + `]}`, 422, "body"},
 		"long note":            {`{"items":[` + item + `],"currency":"EUR","note":"` + strings.Repeat("ß", 1001) + `"}`, 422, "body.note"},
 		"note with a bell":     {`{"items":[` + item + `],"currency":"EUR","note":"\u0007"}`, 422, "body.note"},
-		"another case":         {`{"items":[{"sku":"b","quantity":1,"Quantity":-5,"unit_price":1}],"currency":"EUR"}`, 422, "body.items[0].Quantity"},
-		"no JSON":              {`order please`, 400, "body"},
-		"duplicate key":        {`{"items":[` + item + `],"currency":"EUR","currency":"USD"}`, 400, "body"},
-		"nothing":              {``, 400, "body"},
+		"another case": {
+			`{"items":[{"sku":"b","quantity":1,"Quantity":-5,"unit_price":1}],"currency":"EUR"}`, 422, "body.items[0].Quantity",
+		},
+		"no JSON":       {`order please`, 400, "body"},
+		"duplicate key": {`{"items":[` + item + `],"currency":"EUR","currency":"USD"}`, 400, "body"},
+		"nothing":       {``, 400, "body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
