@@ -76,7 +76,7 @@ func TestUnusableHashIsAnError(t *testing.T) {
 func TestManyAtOnceAllGetTheirTurn(t *testing.T) {
 	t.Parallel()
 	h := argon.New(2, rand.Reader)
-	errs := make([]error, 12)
+	errs := make([]error, 5)
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() { _, errs[i] = h.Hash(t.Context(), password) })

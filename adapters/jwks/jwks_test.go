@@ -116,7 +116,9 @@ func setup(t testing.TB) *fixture {
 	return f
 }
 
-var caller = principal.Principal{UserID: uuid.MustParse("0192f3a0-0000-7000-8000-000000000001"), Role: principal.RoleOperator, Session: "s-1"}
+var caller = principal.Principal{
+	UserID: uuid.MustParse("0192f3a0-0000-7000-8000-000000000001"), Role: principal.RoleOperator, Session: "s-1",
+}
 
 func (f *fixture) issue(t testing.TB) string {
 	t.Helper()

@@ -19,12 +19,14 @@ func TestSignIn(t *testing.T) {
 		status    int
 		challenge string
 	}{
-		"no header":         {nil, "/api/admin", 401, `Bearer realm="millrace"`},
-		"another scheme":    {[]string{"Basic abc"}, "/api/admin", 401, `Bearer realm="millrace", error="invalid_token"`},
-		"no token":          {[]string{"Bearer "}, "/api/admin", 401, `Bearer realm="millrace", error="invalid_token"`},
-		"bad token":         {[]string{"Bearer nobody"}, "/api/admin", 401, `Bearer realm="millrace", error="invalid_token"`},
-		"two headers":       {[]string{"Bearer admin", "Bearer user"}, "/api/admin", 401, `Bearer realm="millrace", error="invalid_token"`},
-		"overlong":          {[]string{"Bearer " + strings.Repeat("a", 5000)}, "/api/admin", 401, `Bearer realm="millrace", error="invalid_token"`},
+		"no header":      {nil, "/api/admin", 401, `Bearer realm="millrace"`},
+		"another scheme": {[]string{"Basic abc"}, "/api/admin", 401, `Bearer realm="millrace", error="invalid_token"`},
+		"no token":       {[]string{"Bearer "}, "/api/admin", 401, `Bearer realm="millrace", error="invalid_token"`},
+		"bad token":      {[]string{"Bearer nobody"}, "/api/admin", 401, `Bearer realm="millrace", error="invalid_token"`},
+		"two headers":    {[]string{"Bearer admin", "Bearer user"}, "/api/admin", 401, `Bearer realm="millrace", error="invalid_token"`},
+		"overlong": {
+			[]string{"Bearer " + strings.Repeat("a", 5000)}, "/api/admin", 401, `Bearer realm="millrace", error="invalid_token"`,
+		},
 		"keys away":         {[]string{"Bearer keys-away"}, "/api/admin", 503, ""},
 		"role that may not": {[]string{"Bearer user"}, "/api/admin", 403, ""},
 		"role that may":     {[]string{"Bearer admin"}, "/api/admin", 200, ""},

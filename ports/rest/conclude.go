@@ -69,7 +69,7 @@ func (s *Server) log(x *exchange, r *http.Request, route string, took time.Durat
 	attrs = append(attrs,
 		slog.String("method", r.Method),
 		slog.String("route", route),
-		slog.String("path", r.URL.Path),
+		slog.String("path", clip(r.URL.Path)),
 		slog.Int("status", x.status),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.Int64("bytes", x.bytes),
@@ -82,6 +82,16 @@ func (s *Server) log(x *exchange, r *http.Request, route string, took time.Durat
 		attrs = append(attrs, slog.String("stack", string(x.stack)))
 	}
 	s.cfg.Logger.LogAttrs(ctx, level, message, attrs...)
+}
+
+// maxLoggedPath is above every path of ours; a stranger's may have any length.
+const maxLoggedPath = 256
+
+func clip(path string) string {
+	if len(path) > maxLoggedPath {
+		return path[:maxLoggedPath] + "…"
+	}
+	return path
 }
 
 func levelOf(route string, x *exchange) slog.Level {

@@ -2,13 +2,19 @@ package rest_test
 
 import (
 	"bufio"
+	"context"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/ports/rest"
 )
 
 // serve runs f on a real port, with the limits for slow clients changed by change.
@@ -98,4 +104,26 @@ func TestExpectedBodyIsNotSentByAStranger(t *testing.T) {
 		"PUT /api/own HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 12\r\n\r\n", false)
 	defer res.Body.Close()
 	problem(t, res, 401)
+}
+
+func TestPanicInTheMiddleOfAnAnswerBreaksTheConnection(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	rest.Register(f.server.API(), huma.Operation{OperationID: "half", Method: http.MethodGet, Path: "/api/half"},
+		func(context.Context, *struct{}) (*huma.StreamResponse, error) {
+			return &huma.StreamResponse{Body: func(ctx huma.Context) {
+				_, _ = ctx.BodyWriter().Write(make([]byte, 10_000))
+				panic("in the middle")
+			}}, nil
+		})
+	srv := httptest.NewServer(f.server.Handler())
+	defer srv.Close()
+	res, err := srv.Client().Get(srv.URL + "/api/half")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	_, err = io.ReadAll(res.Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "nobody takes half an answer for a whole one")
+	lines := f.log.lines(t)
+	require.Len(t, lines, 1)
+	require.Contains(t, lines[0]["error"], "in the middle")
 }

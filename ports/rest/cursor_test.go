@@ -20,6 +20,7 @@ func TestCursors(t *testing.T) {
 	cursors := rest.NewCursors([]byte("the secret of the replicas"))
 	want := position{At: 1 << 60, ID: "x"}
 	cursor := cursors.Seal("GET /api/orders?status=placed caller=1", want)
+	madeUp := base64.RawURLEncoding.EncodeToString([]byte(`0123456789abcdef{"At":1}`))
 	flipped := []byte(cursor)
 	flipped[len(flipped)/2] ^= 1
 
@@ -40,7 +41,7 @@ func TestCursors(t *testing.T) {
 		"changed":        {cursors, "GET /api/orders?status=placed caller=1", string(flipped)},
 		"cut":            {cursors, "GET /api/orders?status=placed caller=1", cursor[:8]},
 		"longer":         {cursors, "GET /api/orders?status=placed caller=1", cursor + "AA"},
-		"made up":        {cursors, "GET /api/orders?status=placed caller=1", base64.RawURLEncoding.EncodeToString([]byte(`0123456789abcdef{"At":1}`))},
+		"made up":        {cursors, "GET /api/orders?status=placed caller=1", madeUp},
 		"no base64":      {cursors, "GET /api/orders?status=placed caller=1", "!"},
 		"empty":          {cursors, "GET /api/orders?status=placed caller=1", ""},
 	} {

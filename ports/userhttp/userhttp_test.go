@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,25 +35,6 @@ const (
 	adminEmail = "admin@localhost"
 	password   = "correct horse"
 )
-
-// keyStore keeps signing keys in memory.
-type keyStore struct {
-	mu   sync.Mutex
-	keys []jwks.StoredKey
-}
-
-func (s *keyStore) Keys(context.Context) ([]jwks.StoredKey, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]jwks.StoredKey(nil), s.keys...), nil
-}
-
-func (s *keyStore) AddKey(_ context.Context, k jwks.StoredKey) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.keys = append(s.keys, k)
-	return nil
-}
 
 // countingHasher counts what costs time.
 type countingHasher struct {
@@ -89,7 +69,7 @@ func setup(t *testing.T) *api {
 	store := usersql.NewStore(db, outbox)
 	hasher := &countingHasher{Hasher: argon.New(2, rand.Reader)}
 	keys, err := jwks.NewKeyring(jwks.KeyringConfig{
-		Store: &keyStore{}, Secret: []byte("secret"), Random: rand.Reader, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Store: store, Secret: []byte("secret"), Random: rand.Reader, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	require.NoError(t, keys.Open(t.Context()))
