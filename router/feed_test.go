@@ -193,6 +193,6 @@ func eventually(t *testing.T, limit time.Duration, condition func() bool) {
 		if time.Now().After(end) {
 			t.Fatalf("not within %s", limit)
 		}
-		<-time.After(time.Millisecond)
+		<-time.After(max(time.Millisecond, limit/10_000))
 	}
 }

@@ -3,7 +3,6 @@ package router
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,8 +139,8 @@ func (o *table) Pending(_ context.Context, after int64, limit int) ([]Pending, e
 	defer o.mu.Unlock()
 	o.reads++
 	var rows []Pending
-	for _, id := range slices.Sorted(maps.Keys(o.rows)) {
-		if e := o.rows[id]; id > after && e.sequence == 0 && len(rows) < limit {
+	for id := max(after, 0) + 1; id <= o.lastID && len(rows) < limit; id++ {
+		if e := o.rows[id]; e != nil && e.sequence == 0 {
 			rows = append(rows, e.Pending)
 		}
 	}

@@ -22,6 +22,7 @@ type wire struct {
 	mu       sync.Mutex
 	away     bool
 	stream   []sent
+	places   map[string]int                 // of messages in the stream
 	sends    map[string]int                 // how often each message came
 	acks     map[string]bool                // which acknowledgements were delivered
 	verdict  func(id string, n int) verdict // of the nth publication of a message
@@ -41,7 +42,7 @@ const (
 )
 
 func newWire() *wire {
-	return &wire{latency: time.Millisecond, sends: map[string]int{}, acks: map[string]bool{}}
+	return &wire{latency: time.Millisecond, places: map[string]int{}, sends: map[string]int{}, acks: map[string]bool{}}
 }
 
 func (b *wire) PublishAsync(_ string, msg *message.Message, done func(uint64, error)) {
@@ -65,10 +66,11 @@ func (b *wire) PublishAsync(_ string, msg *message.Message, done func(uint64, er
 		time.AfterFunc(b.latency, func() { done(0, errWire) })
 		return
 	}
-	place := slices.IndexFunc(b.stream, func(s sent) bool { return s.id == id })
-	if place < 0 {
+	place, repeat := b.places[id]
+	if !repeat {
+		place = len(b.stream)
+		b.places[id] = place
 		b.stream = append(b.stream, sent{id, msg.Metadata.Get(contract.MetaPartitionKey), msg.Metadata.Get(contract.MetaSequence)})
-		place = len(b.stream) - 1
 	}
 	time.AfterFunc(b.latency, func() {
 		if what == storeAndLoseAck {
@@ -112,6 +114,9 @@ func (b *wire) leave() {
 func (b *wire) come(lost int) {
 	b.mu.Lock()
 	b.away = false
+	for _, s := range b.stream[len(b.stream)-lost:] {
+		delete(b.places, s.id)
+	}
 	b.stream = b.stream[:len(b.stream)-lost]
 	unknown := b.unknown
 	b.unknown = nil
