@@ -19,7 +19,7 @@ const (
 	syncInterval   = time.Second
 	startTimeout   = 30 * time.Second // a large store is read before the server is ready
 	readyPoll      = 100 * time.Millisecond
-	maxMemoryStore = 64 << 20         // our streams are files; nobody needs more in memory
+	maxMemoryStore = 64 << 20 // our streams are files; nobody needs more in memory
 )
 
 // EmbeddedConfig says how the server of this process is run.
