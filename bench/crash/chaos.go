@@ -36,18 +36,19 @@ func newChaos(c *cluster, random *rand.Rand, t *tally) *chaos {
 	return &chaos{cluster: c, random: random, tally: t, busy: map[*process]bool{}}
 }
 
-// run deals its blows for d: each kind once, in an order drawn, then whatever comes. It returns when all is running again.
+// run deals its blows for d: each kind once, in an order drawn, then the services' again and again. It returns when all is running
+// once more.
 func (c *chaos) run(ctx context.Context, d time.Duration, long *blow) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	if long != nil {
 		c.deal(ctx, *long)
 	}
-	deck := c.deck()
+	deck := c.deck(true)
 	gap := d / time.Duration(len(deck)+3)
 	for pauseFor(ctx, gap/2+time.Duration(c.random.Int64N(int64(gap)))) {
 		if len(deck) == 0 {
-			deck = c.deck()
+			deck = c.deck(false)
 		}
 		c.deal(ctx, deck[0])
 		deck = deck[1:]
@@ -56,8 +57,8 @@ func (c *chaos) run(ctx context.Context, d time.Duration, long *blow) error {
 	return errors.Join(c.failed...)
 }
 
-// deck is one of each kind of blow, shuffled.
-func (c *chaos) deck() []blow {
+// deck is one of each kind of blow, shuffled: on the services, and on what stands below them if asked.
+func (c *chaos) deck(below bool) []blow {
 	var deck []blow
 	if c.cluster.mariadb == nil {
 		whole := c.cluster.replicas[0].process
@@ -74,11 +75,13 @@ func (c *chaos) deck() []blow {
 				blow{target: replicas[c.random.IntN(2)].process, label: service, hold: c.between(100, 3000)},
 				blow{pause: true, target: replicas[c.random.IntN(2)].process, label: service, hold: lease + c.between(500, 3000)})
 		}
+	}
+	if c.cluster.mariadb != nil && below {
 		deck = append(deck,
 			blow{target: c.cluster.nats, label: "nats-server", hold: c.between(100, 2000)},
 			blow{target: c.cluster.mariadb, label: "mariadbd", hold: c.between(100, 1500)},
-			blow{pause: true, target: c.cluster.nats, label: "nats-server", hold: c.between(500, 4000)},
-			blow{pause: true, target: c.cluster.mariadb, label: "mariadbd", hold: c.between(500, 4000)})
+			blow{pause: true, target: c.cluster.nats, label: "nats-server", hold: c.between(500, 6000)},
+			blow{pause: true, target: c.cluster.mariadb, label: "mariadbd", hold: c.between(500, 6000)})
 	}
 	c.random.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
 	return deck

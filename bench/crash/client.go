@@ -18,6 +18,7 @@ type body struct {
 	Version     int64             `json:"version"`
 	Status      string            `json:"status"`
 	AccessToken string            `json:"access_token"`
+	Code        string            `json:"code"` // of a problem
 	Items       []json.RawMessage `json:"items"`
 }
 
@@ -32,8 +33,8 @@ type answer struct {
 // outcome says what the answer proves.
 func (a answer) outcome() outcome {
 	switch {
-	case a.unsent, a.status >= 400 && a.status < 500:
-		return refused
+	case a.unsent, a.status >= 400 && a.status < 500, a.status == http.StatusServiceUnavailable && a.body.Code == "database_away":
+		return refused // of a database that is away we are told that nothing was changed: that is held against it
 	case a.err == nil && a.status >= 200 && a.status < 300:
 		return done
 	default:
@@ -100,9 +101,10 @@ func read(response *http.Response) answer {
 	if err != nil {
 		return answer{err: err}
 	}
-	if response.StatusCode < 300 && len(content) > 0 {
+	if len(content) > 0 {
 		a.err = json.Unmarshal(content, &a.body)
-	} else if response.StatusCode >= 300 {
+	}
+	if response.StatusCode >= 300 {
 		a.err = fmt.Errorf("%s: %s", response.Status, content)
 	}
 	return a

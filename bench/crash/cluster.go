@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,7 +26,8 @@ type replica struct {
 	*process
 
 	url     string
-	answers []string // the services that it runs
+	answers []string     // the services that it runs
+	silent  atomic.Int64 // when it last gave no answer, in nanoseconds
 }
 
 // cluster is everything that is killed: in the split run two replicas of each service, MariaDB and nats-server; on SQLite one

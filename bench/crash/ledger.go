@@ -46,6 +46,7 @@ type deed struct {
 	id      string // its correlation ID, which its events carry
 	act     act
 	key     string // the aggregate, empty where no answer named it
+	by      string // the customer who asked
 	outcome outcome
 	status  int
 	version int64 // the version that the answer gave, 0 where it gave none

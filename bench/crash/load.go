@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,10 +72,27 @@ func (l *load) work(ctx context.Context, random *rand.Rand) {
 func (l *load) send(ctx context.Context, random *rand.Rand, service string, d deed, r request) (answer, outcome) {
 	r.correlation = d.id
 	l.ledger.begin(d)
-	replicas := l.cluster.of(service)
-	r.url = replicas[random.IntN(len(replicas))].url + r.url
+	to := l.choose(random, service)
+	r.url = to.url + r.url
 	a := l.client.do(ctx, r)
+	if a.status == 0 {
+		to.silent.Store(time.Now().UnixNano())
+	}
+	if a.unsent || a.status >= 500 { // ask again a little later, not a thousand times a second
+		pauseFor(ctx, time.Duration(50+random.IntN(150))*time.Millisecond)
+	}
 	return a, l.ledger.conclude(d.id, a)
+}
+
+// choose draws a replica as a load balancer does: one that did not answer lately gets few requests, for it may sleep, and clients
+// that wait for it break nothing.
+func (l *load) choose(random *rand.Rand, service string) *replica {
+	replicas := l.cluster.of(service)
+	r := replicas[random.IntN(len(replicas))]
+	if time.Since(time.Unix(0, r.silent.Load())) < 3*time.Second && random.IntN(20) > 0 {
+		r = replicas[(slices.Index(replicas, r)+1)%len(replicas)]
+	}
+	return r
 }
 
 // next gives a correlation ID: the round and a number.
@@ -87,7 +105,7 @@ func items(id string, random *rand.Rand) []map[string]any {
 
 func (l *load) place(ctx context.Context, random *rand.Rand) {
 	owner, id := l.shop.customer(random), l.next(place)
-	a, what := l.send(ctx, random, "order", deed{id: id, act: place}, request{
+	a, what := l.send(ctx, random, "order", deed{id: id, act: place, by: owner.id}, request{
 		method: http.MethodPost, url: "/api/orders", token: owner.token,
 		body: map[string]any{"items": items(id, random), "currency": "EUR"},
 	})
@@ -107,7 +125,7 @@ func (l *load) update(ctx context.Context, random *rand.Rand, clients int) {
 		own := rand.New(rand.NewPCG(random.Uint64(), 0))
 		together.Go(func() {
 			id := l.next(update)
-			l.send(ctx, own, "order", deed{id: id, act: update, key: p.id}, request{
+			l.send(ctx, own, "order", deed{id: id, act: update, key: p.id, by: p.owner.id}, request{
 				method: http.MethodPut, url: "/api/orders/" + p.id, token: p.owner.token,
 				body: map[string]any{"items": items(id, own)},
 			})
@@ -118,7 +136,7 @@ func (l *load) update(ctx context.Context, random *rand.Rand, clients int) {
 
 func (l *load) onPurchase(ctx context.Context, random *rand.Rand, a act, method, path string, content any) {
 	if p, ok := l.shop.purchase(random); ok {
-		l.send(ctx, random, "order", deed{id: l.next(a), act: a, key: p.id},
+		l.send(ctx, random, "order", deed{id: l.next(a), act: a, key: p.id, by: p.owner.id},
 			request{method: method, url: "/api/orders/" + p.id + path, token: p.owner.token, body: content})
 	}
 }
@@ -151,7 +169,7 @@ func signIn(ctx context.Context, c *client, url, email, password string) (string
 
 func (l *load) rename(ctx context.Context, random *rand.Rand) {
 	c, id := l.shop.customer(random), l.next(rename)
-	l.send(ctx, random, "user", deed{id: id, act: rename, key: c.id}, request{
+	l.send(ctx, random, "user", deed{id: id, act: rename, key: c.id, by: c.id}, request{
 		method: http.MethodPut, url: "/api/users/" + c.id, token: c.token, body: map[string]any{"name": "Ada " + id},
 	})
 }
@@ -159,7 +177,7 @@ func (l *load) rename(ctx context.Context, random *rand.Rand) {
 // leave deletes an account while its orders are worked on.
 func (l *load) leave(ctx context.Context, random *rand.Rand) {
 	if c := l.shop.dismiss(random); c != nil {
-		l.send(ctx, random, "user", deed{id: l.next(leave), act: leave, key: c.id},
+		l.send(ctx, random, "user", deed{id: l.next(leave), act: leave, key: c.id, by: c.id},
 			request{method: http.MethodDelete, url: "/api/users/" + c.id, token: c.token})
 	}
 }

@@ -43,12 +43,15 @@ func newMariaDB(ctx context.Context, dir string) (*process, string, error) {
 			"--bind-address=127.0.0.1", "--port="+port, "--skip-name-resolve", "--character-set-server=utf8mb4",
 			"--max-connections=500", "--init-file="+start, "--pid-file="+filepath.Join(data, "mariadbd.pid"))...),
 	}
+	if err := mysql.SetLogger(silent{}); err != nil {
+		return nil, "", err
+	}
 	db, err := sql.Open("mysql", "crash:crash@tcp("+address+")/")
 	if err != nil {
 		return nil, "", err
 	}
 	p.ready = func(ctx context.Context) error { return db.PingContext(ctx) }
-	return p, address, mysql.SetLogger(silent{})
+	return p, address, nil
 }
 
 // silent keeps the driver from reporting each connection that we broke ourselves.

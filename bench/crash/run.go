@@ -126,20 +126,19 @@ func (t *trial) storm(ctx context.Context, l *load, round int) error {
 	if long != nil {
 		length = max(length, long.hold)
 	}
+	sabotage := (&squatter{stores: t.stores, random: t.options.random(3, round), tally: t.tally}).run
+	if t.cluster.mariadb != nil {
+		s := &saboteur{db: t.stores.server, shop: l.shop, random: t.options.random(3, round), tally: t.tally}
+		if err := s.prepare(ctx); err != nil {
+			return fmt.Errorf("prepare sabotage: %w", err)
+		}
+		sabotage = s.run
+	}
 	working, rest := context.WithTimeout(ctx, length)
 	defer rest()
 	var helpers sync.WaitGroup
 	helpers.Go(func() { l.run(working, t.options) })
-	if t.cluster.mariadb != nil {
-		s := &saboteur{db: t.stores.server, shop: l.shop, random: t.options.random(3, round), tally: t.tally}
-		if err := s.prepare(ctx); err != nil {
-			return err
-		}
-		helpers.Go(func() { s.run(working) })
-	} else {
-		s := &squatter{stores: t.stores, random: t.options.random(3, round), tally: t.tally}
-		helpers.Go(func() { s.run(working) })
-	}
+	helpers.Go(func() { sabotage(working) })
 	err := newChaos(t.cluster, t.options.random(2, round), t.tally).run(working, length, long)
 	helpers.Wait()
 	return err

@@ -54,7 +54,7 @@ func (s *saboteur) prepare(ctx context.Context) error {
 	for _, statement := range []string{
 		"CREATE DATABASE IF NOT EXISTS millrace_crash",
 		"CREATE TABLE IF NOT EXISTS millrace_crash.weight (id INT PRIMARY KEY, n INT NOT NULL)",
-		"INSERT IGNORE INTO millrace_crash.weight SELECT seq, 0 FROM seq_1_to_500",
+		"INSERT IGNORE INTO millrace_crash.weight SELECT seq, 0 FROM millrace_crash.seq_1_to_500",
 	} {
 		if _, err := s.db.ExecContext(ctx, statement); err != nil {
 			return err
@@ -98,7 +98,7 @@ func (s *saboteur) lay(ctx context.Context, trap snare) {
 	defer conn.Close()
 	before := s.deadlocks(ctx)
 	for _, statement := range []string{
-		"SET SESSION innodb_lock_wait_timeout = 2",
+		"SET SESSION innodb_lock_wait_timeout = 1",
 		"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", // for the gap where the services insert
 		"BEGIN",
 		"UPDATE millrace_crash.weight SET n = n + 1",

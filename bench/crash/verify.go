@@ -14,6 +14,7 @@ func verify(e evidence, deeds map[string]deed) findings {
 		v.byKey[f.key] = append(v.byKey[f.key], f)
 	}
 	v.checkDeeds()
+	v.checkRefusals()
 	v.checkEvents()
 	for _, key := range slices.Sorted(maps.Keys(v.byKey)) {
 		v.checkKey(key, slices.SortedStableFunc(slices.Values(v.byKey[key]), bySequence))

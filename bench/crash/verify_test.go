@@ -149,6 +149,16 @@ func TestWhatGoesWrongIsFound(t *testing.T) {
 			func(f findings) []string { return f.phantom }},
 		"a poison message is a finding": {
 			func(e *evidence, _ map[string]deed) { e.poison = []string{"one"} }, func(f findings) []string { return f.other }},
+		"an order that is unknown although nobody deleted it is a finding": {
+			func(_ *evidence, d map[string]deed) {
+				d["d8"] = deed{id: "d8", act: cancel, key: orderID, outcome: refused, status: 404}
+			},
+			func(f findings) []string { return f.other }},
+		"a request that should have been right is a finding": {
+			func(_ *evidence, d map[string]deed) {
+				d["d8"] = deed{id: "d8", act: place, outcome: refused, status: 422}
+			},
+			func(f findings) []string { return f.other }},
 		"an event that was left out is a finding": {
 			func(e *evidence, _ map[string]deed) { e.leftOut = 1 }, func(f findings) []string { return f.other }},
 	}
@@ -167,7 +177,8 @@ func TestWhatAnAnswerProves(t *testing.T) {
 	require.Equal(t, refused, answer{status: 409, err: net.ErrClosed}.outcome())
 	require.Equal(t, refused, answer{unsent: neverConnected(dial), err: dial}.outcome())
 	require.Equal(t, open, answer{unsent: neverConnected(reading), err: reading}.outcome(), "it may have happened before it broke")
-	require.Equal(t, open, answer{status: 503, err: net.ErrClosed}.outcome())
+	require.Equal(t, open, answer{status: 503, err: net.ErrClosed, body: body{Code: "outcome_unknown"}}.outcome())
+	require.Equal(t, refused, answer{status: 503, err: net.ErrClosed, body: body{Code: "database_away"}}.outcome())
 	require.Equal(t, open, answer{err: net.ErrClosed}.outcome())
 	require.Equal(t, open, answer{status: 200, err: net.ErrClosed}.outcome(), "an answer that broke off proves nothing")
 }
@@ -181,7 +192,7 @@ func TestASeedRepeatsItsChoices(t *testing.T) {
 				c.replicas = append(c.replicas, &replica{process: &process{}, answers: []string{service}})
 			}
 		}
-		for _, b := range newChaos(c, options{seed: seed}.random(2, 1), newTally()).deck() {
+		for _, b := range newChaos(c, options{seed: seed}.random(2, 1), newTally()).deck(true) {
 			labels = append(labels, b.label, b.hold.String())
 		}
 		return labels
