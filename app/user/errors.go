@@ -8,6 +8,7 @@ var (
 	ErrEmailTaken = fault.New(fault.Conflict, "email_taken", "Another account has this e-mail address.")
 	ErrLastAdmin  = fault.New(fault.Conflict, "last_admin", "The last admin can be neither removed nor demoted.")
 	ErrRole       = fault.New(fault.Forbidden, "role_forbidden", "Only an admin may change a role.")
+	ErrChanged    = fault.New(fault.Conflict, "user_changed", "The account was changed meanwhile. Try again.")
 	ErrSignIn     = fault.New(fault.Unauthenticated, "bad_credentials", "E-mail address and password do not fit.")
 )
 

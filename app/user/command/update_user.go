@@ -38,7 +38,7 @@ func NewUpdateUserHandler(store Store, hasher Hasher, now func() time.Time) *Upd
 //
 // It refuses with user.ErrNotFound who is neither the user nor an admin, with user.ErrRole who is no admin and names a role,
 // with user.ErrPasswordMissing and user.ErrWrongPassword a new e-mail address without the user's word, with
-// user.ErrEmailTaken and user.ErrLastAdmin what these say.
+// user.ErrChanged one whose confirmation is out of date, with user.ErrEmailTaken and user.ErrLastAdmin what these say.
 func (h *UpdateUserHandler) Handle(ctx context.Context, c UpdateUser) (user.User, error) {
 	if !c.Caller.Owns(c.ID) {
 		return user.User{}, user.ErrNotFound
@@ -71,7 +71,7 @@ func (h *UpdateUserHandler) update(ctx context.Context, tx Tx, c UpdateUser, con
 		return user.User{}, err
 	}
 	if c.renames(u) && u.PasswordHash != confirmed {
-		return user.User{}, user.ErrWrongPassword
+		return user.User{}, user.ErrChanged
 	}
 	change := user.Change{Email: c.Email, Name: c.Name, Role: c.Role}
 	if change.Demotes(u) {

@@ -1,6 +1,7 @@
 package usertest
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -143,6 +144,39 @@ func emailConfirmed(t *testing.T, b *bench) {
 	require.Equal(t, email, u.Email)
 	b.requireStored(t, u)
 	require.Len(t, b.published(t, u.ID), 2)
+}
+
+// meanwhile is a store on which something else happens right after a read.
+type meanwhile struct {
+	command.Store
+
+	happens func()
+}
+
+func (m meanwhile) ByID(ctx context.Context, id uuid.UUID) (user.User, error) {
+	u, err := m.Store.ByID(ctx, id)
+	m.happens()
+	return u, err
+}
+
+func confirmationOutdated(t *testing.T, b *bench) {
+	u := b.registered(t, "ada@example.com")
+	b.on(meanwhile{b.Store, func() {
+		require.NoError(t, b.Store.Atomically(b.request, func(ctx context.Context, tx command.Tx) error {
+			stored, err := tx.ForUpdate(ctx, u.ID)
+			if err != nil {
+				return err
+			}
+			stored.PasswordHash = "hash of another password"
+			stored.Version++
+			return tx.Update(ctx, stored)
+		}))
+	}})
+	_, err := b.update.Handle(b.request, command.UpdateUser{
+		Caller: caller(u), ID: u.ID, Email: new("ada@new.example"), CurrentPassword: password,
+	})
+	require.ErrorIs(t, err, user.ErrChanged)
+	require.Equal(t, "ada@example.com", b.stored(t, u.ID).Email)
 }
 
 func emailByAdmin(t *testing.T, b *bench) {

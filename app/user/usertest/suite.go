@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"a change gives one version and one event without personal data", changed},
 		{"a change of nothing is no change", unchanged},
 		{"a new e-mail address of one's own needs the password", emailConfirmed},
+		{"a confirmation does not outlive the password it was given with", confirmationOutdated},
 		{"an admin gives another an e-mail address without a password", emailByAdmin},
 		{"a role is given by admins alone", roleGiven},
 		{"to others an account does not exist", foreign},
