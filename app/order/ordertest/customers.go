@@ -192,6 +192,39 @@ func (b *bench) requireAllForgotten(t *testing.T, n int, causation string) {
 	}
 }
 
+// outdated is an inbox in whose transactions the list of placed orders names one that is gone by now.
+type outdated struct {
+	Store
+
+	gone uuid.UUID
+}
+
+func (o outdated) ApplyInSteps(
+	ctx context.Context, e contract.Envelope, step func(ctx context.Context, tx command.Tx, late bool) (bool, error),
+) error {
+	return o.Store.ApplyInSteps(ctx, e, func(ctx context.Context, tx command.Tx, late bool) (bool, error) {
+		return step(ctx, outdatedTx{tx, o.gone}, late)
+	})
+}
+
+type outdatedTx struct {
+	command.Tx
+
+	gone uuid.UUID
+}
+
+func (o outdatedTx) PlacedBy(ctx context.Context, userID uuid.UUID, limit int) ([]uuid.UUID, error) {
+	ids, err := o.Tx.PlacedBy(ctx, userID, limit-1)
+	return append([]uuid.UUID{o.gone}, ids...), err
+}
+
+func deletedMeanwhile(t *testing.T, b *bench) {
+	b.placed(t)
+	b.on(b.Store, outdated{b.Store, newID()})
+	require.NoError(t, b.forget.Handle(b.request, b.userDeleted(1)))
+	b.requireAllForgotten(t, 1, "")
+}
+
 func unknownDeleted(t *testing.T, b *bench) {
 	require.NoError(t, b.forget.Handle(b.request, b.userDeleted(1)))
 	_, err := b.place.Handle(b.request, b.draft())

@@ -61,6 +61,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"an older state does not come back", olderState},
 		{"the orders of a deleted user are cancelled in steps", forgotten},
 		{"a crash between the steps leaves no order out", crashedBetween},
+		{"an order that its owner deletes meanwhile stops no step", deletedMeanwhile},
 		{"a deleted user cannot order, though nobody knew of them", unknownDeleted},
 		{"no order is placed past the deletion of its user", raced},
 	}

@@ -115,3 +115,12 @@ func firstAdminOnce(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	require.Len(t, page.Users, 2)
 }
+
+func firstAdminMeanwhile(t *testing.T, b *bench) {
+	b.hasher.meanwhile = func() { b.admin(t, "first@localhost") }
+	made, err := b.ensure.Handle(b.request, command.EnsureAdmin{Email: "second@localhost", Password: password})
+	require.NoError(t, err)
+	require.False(t, made)
+	_, err = b.Store.ByEmail(b.request, "second@localhost")
+	require.ErrorIs(t, err, user.ErrNotFound)
+}

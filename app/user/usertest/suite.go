@@ -62,6 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"an unknown e-mail address costs what a wrong password costs", signInRefused},
 		{"several replicas make one first admin", firstAdmin},
 		{"a first admin is made only where there is none", firstAdminOnce},
+		{"a first admin is not made beside another that came meanwhile", firstAdminMeanwhile},
 		{"a list shows what its filter says, to admins alone", filtered},
 		{"pages neither repeat nor hide while accounts come and go", paged},
 	}
@@ -135,7 +136,10 @@ func (m marking) Atomically(ctx context.Context, fn func(ctx context.Context, tx
 }
 
 // hasher counts what a real one would spend time on, and refuses to do so in a transaction.
-type hasher struct{ spent atomic.Int64 }
+type hasher struct {
+	spent     atomic.Int64
+	meanwhile func() // what happens during the next hash
+}
 
 var errInTransaction = errors.New("hashing inside a transaction")
 
@@ -144,6 +148,11 @@ func (h *hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", errInTransaction
 	}
 	h.spent.Add(1)
+	if h.meanwhile != nil {
+		happens := h.meanwhile
+		h.meanwhile = nil
+		happens()
+	}
 	return "hash of " + password, nil
 }
 
