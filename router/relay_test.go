@@ -110,6 +110,8 @@ func TestRelaySkipsNoRowThatBecomesVisibleLate(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := newRelayRig()
+				r.outbox.latency = time.Millisecond // so that the pages of a pass show different moments
+				r.broker.latency = 5 * time.Millisecond
 				stop := r.start(t, func(c *RelayConfig) { c.Page, c.Window, c.Marks = 5, 40, 7 })
 				keys := map[string]int{}
 				var writers sync.WaitGroup
@@ -455,15 +457,16 @@ func TestAStoppedRelayHandsOverAtOnce(t *testing.T) {
 // A process that was stopped for longer than its lease finds its clock far ahead when it goes on, before any timer has told it.
 func TestAHolderThatWasPausedLongerThanItsLeaseDoesNothingMore(t *testing.T) {
 	t.Parallel()
-	type stage func(r *relayRig, pause func(), old Pending) (outbox Outbox, broker Broker)
-	for name, at := range map[string]stage{
-		"between reading and publishing": func(r *relayRig, pause func(), _ Pending) (Outbox, Broker) {
-			return &slowReader{table: r.outbox, pause: pause}, r.broker
-		},
-		"between acknowledgement and mark": func(r *relayRig, pause func(), old Pending) (Outbox, Broker) {
-			r.outbox.commit(old)
-			return r.outbox, &slowAck{wire: r.broker, pause: pause}
-		},
+	for name, tc := range map[string]struct {
+		rows, sent int
+		arrange    func(outbox *pausingTable, broker *pausingWire, pause func())
+	}{
+		"between reading and publishing": {3, 0, func(outbox *pausingTable, _ *pausingWire, pause func()) { outbox.read = pause }},
+		"between two rows of a page":     {3, 1, func(_ *pausingTable, broker *pausingWire, pause func()) { broker.sent = pause }},
+		"when the acknowledgement comes": {1, 1, func(_ *pausingTable, broker *pausingWire, pause func()) { broker.acked = pause }},
+		"between acknowledgement and mark": {1, 1, func(_ *pausingTable, broker *pausingWire, pause func()) {
+			broker.acked = func() { time.AfterFunc(2*time.Millisecond, pause) }
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -472,74 +475,79 @@ func TestAHolderThatWasPausedLongerThanItsLeaseDoesNothingMore(t *testing.T) {
 				var ahead atomic.Int64 // the time that passed while the process stood still
 				now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 				r.outbox.now = now
+				for n := range tc.rows {
+					r.outbox.add(strconv.Itoa(n), 1)
+				}
 				var once sync.Once
-				var takenOver int64
-				old := r.outbox.fresh("a", 1)
 				pause := func() {
 					once.Do(func() {
 						ahead.Store(int64(10 * time.Second))
-						epoch, held, err := r.outbox.Acquire(context.WithoutCancel(t.Context()), "two", time.Hour)
-						if err != nil || !held {
-							t.Error("the other relay could not take over")
-						}
-						takenOver = epoch
-						r.outbox.commit(old) // where it is not yet
+						_, _, _ = r.outbox.Acquire(context.WithoutCancel(t.Context()), "two", time.Hour) // looked at below
 					})
 				}
-				outbox, broker := at(r, pause, old)
-				watched := &markWatch{Outbox: outbox}
-				stop := r.start(t, func(c *RelayConfig) { c.Outbox, c.Broker, c.Now = watched, broker, now })
+				outbox := &pausingTable{table: r.outbox, read: func() {}}
+				broker := &pausingWire{wire: r.broker, sent: func() {}, acked: func() {}}
+				tc.arrange(outbox, broker, pause)
+				stop := r.start(t, func(c *RelayConfig) { c.Outbox, c.Broker, c.Now = outbox, broker, now })
 				<-time.After(time.Minute)
-				require.EqualValues(t, 2, takenOver, "it was paused")
-				require.Zero(t, watched.marks.Load(), "no mark was even tried")
-				require.LessOrEqual(t, r.broker.sendsOf(old.MessageID), 1)
-				if name == "between reading and publishing" {
-					require.Zero(t, r.broker.sendsOf(old.MessageID))
-				}
-				_, marks := r.outbox.mark(old.ID)
-				require.Zero(t, marks)
+				require.Equal(t, []string{"one", "two"}, r.outbox.taken, "it was paused and lost the lease")
+				require.Len(t, r.broker.contents(), tc.sent)
+				require.Zero(t, outbox.marks.Load(), "no mark was even tried")
+				require.Equal(t, tc.rows, r.outbox.waiting())
 				stop()
 			})
 		})
 	}
 }
 
-// slowReader pauses the process between the database's answer and what follows.
-type slowReader struct {
+// pausingTable pauses the process between the database's answer and what follows, and counts attempts to mark.
+type pausingTable struct {
 	*table
 
-	pause func()
-}
-
-func (s *slowReader) Pending(ctx context.Context, after int64, limit int) ([]Pending, error) {
-	s.pause()
-	return s.table.Pending(ctx, after, limit)
-}
-
-// slowAck pauses the process when an acknowledgement arrives.
-type slowAck struct {
-	*wire
-
-	pause func()
-}
-
-func (s *slowAck) PublishAsync(topic string, msg *message.Message, done func(uint64, error)) {
-	s.wire.PublishAsync(topic, msg, func(sequence uint64, err error) {
-		s.pause()
-		done(sequence, err)
-	})
-}
-
-// markWatch counts attempts to mark.
-type markWatch struct {
-	Outbox
-
+	read  func()
 	marks atomic.Int32
 }
 
-func (m *markWatch) Mark(ctx context.Context, epoch int64, rows []Published) error {
-	m.marks.Add(1)
-	return m.Outbox.Mark(ctx, epoch, rows)
+func (p *pausingTable) Pending(ctx context.Context, after int64, limit int) ([]Pending, error) {
+	rows, err := p.table.Pending(ctx, after, limit)
+	p.read()
+	return rows, err
+}
+
+func (p *pausingTable) Mark(ctx context.Context, epoch int64, rows []Published) error {
+	p.marks.Add(1)
+	return p.table.Mark(ctx, epoch, rows)
+}
+
+// pausingWire pauses the process after a publication, or when its acknowledgement arrives.
+type pausingWire struct {
+	*wire
+
+	sent, acked func()
+}
+
+func (p *pausingWire) PublishAsync(topic string, msg *message.Message, done func(uint64, error)) {
+	p.wire.PublishAsync(topic, msg, func(sequence uint64, err error) {
+		p.acked()
+		done(sequence, err)
+	})
+	p.sent()
+}
+
+func TestNothingIsSentBehindALostConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		for n := range 50 {
+			r.outbox.add(strconv.Itoa(n), 1)
+		}
+		broker := &pausingWire{wire: r.broker, sent: r.broker.leave, acked: func() {}}
+		stop := r.start(t, func(c *RelayConfig) { c.Broker = broker })
+		<-time.After(time.Minute)
+		require.Len(t, r.broker.contents(), 1)
+		require.Zero(t, r.broker.sentAway)
+		stop()
+	})
 }
 
 // flaky fails marks while told so.

@@ -14,7 +14,8 @@ import (
 
 // table is an outbox in memory, seen by any number of relays. IDs are drawn before rows become visible, as in a database.
 type table struct {
-	now func() time.Time // the database's clock
+	now     func() time.Time // the database's clock
+	latency time.Duration    // of the answer to a read
 
 	mu      sync.Mutex
 	lastID  int64
@@ -135,6 +136,12 @@ func (o *table) Release(_ context.Context, epoch int64) error {
 }
 
 func (o *table) Pending(_ context.Context, after int64, limit int) ([]Pending, error) {
+	rows := o.page(after, limit)
+	<-time.After(o.latency)
+	return rows, nil
+}
+
+func (o *table) page(after int64, limit int) []Pending {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.reads++
@@ -144,7 +151,7 @@ func (o *table) Pending(_ context.Context, after int64, limit int) ([]Pending, e
 			rows = append(rows, e.Pending)
 		}
 	}
-	return rows, nil
+	return rows
 }
 
 func (o *table) Mark(_ context.Context, epoch int64, rows []Published) error {

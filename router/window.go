@@ -12,7 +12,7 @@ const (
 	maxFollowers = 256      // rows of one key behind the one that is being published
 	maxBytes     = 64 << 20 // payloads
 	maxDeferred  = 8192     // rows that wait to be seen a second time
-	unmarkedRate = 8        // acknowledged rows without a mark, in multiples of the window
+	backlogRate  = 8        // rows that follow others, and acknowledged rows without a mark, each in multiples of the window
 )
 
 // Pauses of a key whose row failed.
@@ -36,6 +36,8 @@ type window struct {
 	lanes    map[string]*lane
 	failing  map[string]*failing
 	inFlight int
+	queued   int // rows that follow one in flight
+	unmarked int // acknowledged rows whose mark is not stored
 	bytes    int
 
 	passed         map[string]bool // keys that this pass left something out of, and must take nothing more of
@@ -110,9 +112,10 @@ func (w *window) endRead() {
 	w.forget()
 }
 
-// full reports that nothing more is to be taken for now.
+// full reports that nothing more is to be taken for now. What fills it goes away by itself: rows that only wait for the end of a
+// read do not count, because that read may wait for room.
 func (w *window) full() bool {
-	return w.inFlight >= w.limit || w.bytes >= maxBytes || len(w.rows) >= unmarkedRate*w.limit
+	return w.inFlight >= w.limit || w.bytes >= maxBytes || w.queued >= backlogRate*w.limit || w.unmarked >= backlogRate*w.limit
 }
 
 // take looks at a row that a pass found. It is true where the row is to be published now, and false where the row is known, follows
@@ -146,6 +149,7 @@ func (w *window) take(p Pending, first bool, now time.Time) bool {
 	if l.current != 0 {
 		l.queue = append(l.queue, p)
 		slices.SortStableFunc(l.queue, inOrder)
+		w.queued++
 		return false
 	}
 	l.current = p.ID
@@ -184,6 +188,7 @@ func (w *window) acked(id int64, streamSequence uint64) (done Published, next *P
 	}
 	r.acked = true
 	w.inFlight--
+	w.unmarked++
 	w.bytes -= len(r.row.Payload)
 	r.row.Payload, r.row.Metadata = nil, nil
 	delete(w.failing, r.lane)
@@ -192,6 +197,7 @@ func (w *window) acked(id int64, streamSequence uint64) (done Published, next *P
 		p := l.queue[0]
 		l.queue = l.queue[1:]
 		l.current = p.ID
+		w.queued--
 		w.inFlight++
 		next = &p
 	} else if l.skipped {
@@ -213,6 +219,7 @@ func (w *window) failed(id int64, now time.Time) {
 	for _, p := range l.queue {
 		w.drop(p.ID)
 	}
+	w.queued -= len(l.queue)
 	l.current, l.queue, l.skipped = 0, nil, false
 	l.last = max(r.row.Sequence-1, 0)
 	w.passed[r.lane] = true
@@ -227,6 +234,7 @@ func (w *window) failed(id int64, now time.Time) {
 
 // marked takes the news that the marks of rows are stored. They are forgotten as soon as no read can show them any more.
 func (w *window) marked(ids []int64) {
+	w.unmarked -= len(ids)
 	w.retired = append(w.retired, retirement{reads: w.readsBegun, ids: ids})
 	w.forget()
 }

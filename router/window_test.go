@@ -155,12 +155,25 @@ func TestWindowBoundsWhatItRemembers(t *testing.T) {
 
 	w = newWindow(4)
 	w.startPass()
-	for id := range int64(4 * unmarkedRate) {
+	for id := range int64(4 * backlogRate) {
 		require.False(t, w.full())
 		require.True(t, w.take(row(id+1, "", 0), true, noon))
 		ack(t, w, id+1)
 	}
 	require.True(t, w.full(), "marks that are not stored fill it")
+	w.beginRead()
+	w.marked([]int64{1, 2, 3})
+	require.False(t, w.full(), "rows that wait for the end of a read do not, because the read may wait for room")
+
+	w = newWindow(4)
+	w.startPass()
+	for id := range int64(4*backlogRate + 1) {
+		require.False(t, w.full())
+		w.take(row(id+1, "hot", id+1), true, noon)
+	}
+	require.True(t, w.full(), "rows behind others fill it")
+	w.failed(1, noon)
+	require.False(t, w.full())
 
 	w = newWindow(4)
 	w.startPass()
