@@ -166,13 +166,13 @@ func (p *Publisher) watch() {
 	}
 }
 
-// Close waits for the acknowledgements under way, no longer than AckTimeout, and for every done. It must not be called from one.
+// Close waits a moment for the acknowledgements under way, and for every done. It must not be called from one.
 func (p *Publisher) Close() error {
 	var err error
 	p.closeOnce.Do(func() {
 		close(p.closing)
 		p.watching.Wait()
-		deadline := time.NewTimer(p.config.AckTimeout)
+		deadline := time.NewTimer(min(p.config.AckTimeout, flushTimeout))
 		defer deadline.Stop()
 		if p.conn.Connected() {
 			select {

@@ -22,7 +22,7 @@ func TestKilledServerHasWhatItAcknowledged(t *testing.T) {
 	server := natstest.Start(t)
 	conn := connect(t, server.URL())
 	require.NoError(t, conn.EnsureStreams(t.Context(), natsjs.Streams{}))
-	publisher := newPublisher(t, conn, natsjs.PublisherConfig{})
+	publisher := newPublisher(t, conn, natsjs.PublisherConfig{AckTimeout: time.Hour}) // the loss answers, not the clock
 	acknowledged := map[uint64]string{}
 	var mu sync.Mutex
 	var answered sync.WaitGroup

@@ -64,6 +64,9 @@ func freeAddress(t testing.TB) string {
 	return listener.Addr().String()
 }
 
+// Dir is the folder of the server's files.
+func (s *Server) Dir() string { return s.dir }
+
 // URL is the server's broker URL.
 func (s *Server) URL() string { return "nats://" + s.address }
 
