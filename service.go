@@ -50,6 +50,7 @@ func (s *service) run(ctx context.Context) error {
 	var errs [2]error
 	if s.until(ctx, "database", s.migrate) && s.until(ctx, "broker", s.provision) {
 		relaying.Go(func() { errs[0] = s.relay.Run(relayCtx) })
+		relaying.Go(func() { s.keepProvisioned(relayCtx) })
 		for _, work := range s.workers {
 			relaying.Go(func() {
 				if err := work(relayCtx); err != nil {
@@ -98,6 +99,34 @@ func (s *service) provision(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// How often the connection is looked at, and how often the streams, connected or not.
+const (
+	watchEvery     = 100 * time.Millisecond
+	provisionEvery = 30 * time.Second
+)
+
+// keepProvisioned makes the streams and consumers again after each reconnection: the broker may have come back without its files.
+func (s *service) keepProvisioned(ctx context.Context) {
+	watch := time.NewTicker(watchEvery)
+	defer watch.Stop()
+	connected, last := s.broker.Connected(), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-watch.C:
+		}
+		was := connected
+		if connected = s.broker.Connected(); !connected || was && time.Since(last) < provisionEvery {
+			continue
+		}
+		if !s.until(ctx, "streams and consumers", s.provision) {
+			return
+		}
+		connected, last = s.broker.Connected(), time.Now()
+	}
 }
 
 // Bounds of the pause between two attempts to reach something at the start.

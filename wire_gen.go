@@ -243,7 +243,7 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 	}
 	recordEventHandler := command3.NewRecordEventHandler(store, v2)
 	storePoisonHandler := command3.NewStorePoisonHandler(store, v2)
-	assignPositionsHandler := command3.NewAssignPositionsHandler(store)
+	assignPositionsHandler := command3.NewAssignPositionsHandler(store, v2)
 	sequencer := newSequencer(assignPositionsHandler, p)
 	eventconsumerConsumer := eventconsumer.New(recordEventHandler, storePoisonHandler, sequencer)
 	mainEventService, err := newEventService(mainRuntime, handlers, eventconsumerConsumer, sequencer)

@@ -2,8 +2,12 @@ package eventsql
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
+	"time"
+
+	"github.com/millrace/millrace/adapters/sqldb"
 )
 
 // Unpositioned implements command.Store.
@@ -15,13 +19,13 @@ func (s *Store) Unpositioned(ctx context.Context) (bool, error) {
 
 // AssignPositions implements command.Tx. The lock on the one row of history_position makes whoever numbers wait for the commit of
 // the one before, and it is taken before the waiting events are read: whatever has a position by then is not read again.
-func (t tx) AssignPositions(ctx context.Context, limit int) (int, error) {
+func (t tx) AssignPositions(ctx context.Context, limit int, patience time.Time) (int, error) {
 	var last int64
 	err := t.QueryRow(ctx, "SELECT last FROM history_position WHERE id = 1"+t.dialect.ForUpdate()).Scan(&last)
 	if err != nil {
 		return 0, fmt.Errorf("lock the position: %w", err)
 	}
-	ids, err := t.unpositioned(ctx, limit)
+	ids, err := t.inTurn(ctx, limit, patience)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
@@ -39,30 +43,85 @@ func (t tx) AssignPositions(ctx context.Context, limit int) (int, error) {
 	return len(ids), nil
 }
 
-func (t tx) unpositioned(ctx context.Context, limit int) (ids []int64, err error) {
-	rows, err := t.Query(ctx, "SELECT id FROM history WHERE position IS NULL ORDER BY id LIMIT ?", limit)
+// waiting is an event without a position, and its predecessor in the sequence of its key.
+type waiting struct {
+	id          int64
+	free        bool          // it has no predecessor, or has waited for it long enough
+	predecessor sql.NullInt64 // its row, where it is recorded
+	passed      bool          // that has a position
+}
+
+// pages bounds how many pages of waiting events are looked through for those whose turn it is.
+const pages = 8
+
+// inTurn gives up to limit rows whose turn it is, in the order of their positions. Behind a page of events that wait for their
+// predecessors it looks on: a key whose first event is late holds no other key up.
+func (t tx) inTurn(ctx context.Context, limit int, patience time.Time) (ids []int64, err error) {
+	var (
+		candidates []waiting
+		after      int64
+	)
+	chosen := map[int64]bool{}
+	for range pages {
+		page, err := t.unpositioned(ctx, after, limit, patience)
+		if err != nil {
+			return nil, err
+		}
+		candidates = append(candidates, page...)
+		ids = choose(ids, candidates, chosen, limit)
+		if len(page) < limit || len(ids) == limit {
+			break
+		}
+		after = page[len(page)-1].id
+	}
+	return ids, nil
+}
+
+// choose adds to ids, up to limit, those candidates whose predecessor has a position or was chosen.
+func choose(ids []int64, candidates []waiting, chosen map[int64]bool, limit int) []int64 {
+	for progress := true; progress; {
+		progress = false
+		for _, w := range candidates {
+			if len(ids) == limit {
+				return ids
+			}
+			if !chosen[w.id] && (w.free || w.passed || chosen[w.predecessor.Int64]) {
+				chosen[w.id], progress = true, true
+				ids = append(ids, w.id)
+			}
+		}
+	}
+	return ids
+}
+
+func (t tx) unpositioned(ctx context.Context, after int64, limit int, patience time.Time) (page []waiting, err error) {
+	rows, err := t.Query(ctx, `SELECT h.id, h.sequence IS NULL OR h.sequence = 1 OR h.recorded_at < ?, p.id, p.position IS NOT NULL
+		FROM history h LEFT JOIN history p ON p.partition_key = h.partition_key AND p.sequence = h.sequence - 1 AND p.source = h.source
+		WHERE h.position IS NULL AND h.id > ? ORDER BY h.id LIMIT ?`, sqldb.Micros(patience), after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read events without a position: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
+		var w waiting
+		if err := rows.Scan(&w.id, &w.free, &w.predecessor, &w.passed); err != nil {
 			return nil, fmt.Errorf("read events without a position: %w", err)
 		}
-		ids = append(ids, id)
+		page = append(page, w)
 	}
-	return ids, rows.Err()
+	return page, rows.Err()
 }
 
-// assignment is the statement that gives ids, which ascend, the positions behind last. Neighbours are the same distance from their
-// positions, so it names the distance of each run of neighbours, not of each row: mostly there is one run.
+// assignment is the statement that gives ids the positions behind last. Where neighbours follow each other, they are the same distance
+// from their positions, so it names the distance of each such run, not of each row: mostly there is one run.
 func assignment(ids []int64, last int64) (statement string, args []any) {
 	var cases strings.Builder
+	begin := 0
 	for i, id := range ids {
 		if i+1 == len(ids) || ids[i+1] != id+1 { // the end of a run
-			cases.WriteString(" WHEN id <= ? THEN id + ?")
-			args = append(args, id, last+int64(i)+1-id)
+			cases.WriteString(" WHEN id BETWEEN ? AND ? THEN id + ?")
+			args = append(args, ids[begin], id, last+int64(i)+1-id)
+			begin = i + 1
 		}
 	}
 	for _, id := range ids {

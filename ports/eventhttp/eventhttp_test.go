@@ -123,7 +123,7 @@ func (a api) record(t *testing.T, messages ...event.Message) {
 	now := func() time.Time { return begin.Add(time.Second) }
 	for _, m := range messages {
 		require.NoError(t, command.NewRecordEventHandler(a.store, now).Handle(t.Context(), command.RecordEvent{Message: m}))
-		_, err := command.NewAssignPositionsHandler(a.store).Handle(t.Context())
+		_, err := command.NewAssignPositionsHandler(a.store, time.Now).Handle(t.Context())
 		require.NoError(t, err)
 	}
 }

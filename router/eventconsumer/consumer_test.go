@@ -46,7 +46,7 @@ func setup(t *testing.T, cfg eventconsumer.SequencerConfig) bench {
 // on makes a consumer whose sequencer works on a store of its own.
 func on(store *eventsql.Store, sequenced command.Store, cfg eventconsumer.SequencerConfig) bench {
 	now := func() time.Time { return begin }
-	sequencer := eventconsumer.NewSequencer(command.NewAssignPositionsHandler(sequenced), cfg)
+	sequencer := eventconsumer.NewSequencer(command.NewAssignPositionsHandler(sequenced, time.Now), cfg)
 	c := eventconsumer.New(command.NewRecordEventHandler(store, now), command.NewStorePoisonHandler(store, now), sequencer)
 	return bench{c, store, sequencer}
 }

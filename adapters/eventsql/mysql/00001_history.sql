@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS history (
   UNIQUE KEY history_event (event_id, source),
   UNIQUE KEY history_by_position (position),
   KEY history_type (type, position),
-  KEY history_key (partition_key),
+  KEY history_key (partition_key, sequence),
   KEY history_correlation (correlation_id),
   KEY history_time (time)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

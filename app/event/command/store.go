@@ -3,6 +3,7 @@ package command
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,8 +24,9 @@ type Tx interface {
 	// Record adds r to the history, without a position. An event of r's ID and source that is there already stays as it is.
 	Record(ctx context.Context, r event.Record) error
 	// AssignPositions gives up to limit events the next positions, oldest first, and says how many it gave. Until the commit nobody
-	// else can give any, so positions have no gap and become visible in order.
-	AssignPositions(ctx context.Context, limit int) (assigned int, err error)
+	// else can give any, so positions have no gap and become visible in order. Events of a key get theirs in sequence; one that was
+	// recorded before patience does not wait for its predecessor any more.
+	AssignPositions(ctx context.Context, limit int, patience time.Time) (assigned int, err error)
 
 	// StorePoison adds p to the poison queue. One of p's ID that is there already stays as it is.
 	StorePoison(ctx context.Context, p event.Poison) error

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,9 @@ import (
 	"github.com/millrace/millrace/app/event/query"
 )
 
+// patience is how long what happens beside each other may take before the test has failed.
+const patience = 45 * time.Second
+
 // readerMissesNothing lets recorders, sequencers and a reader run beside each other. The reader goes by the last position that it
 // saw, and must in the end have seen every event: none became visible behind it.
 func readerMissesNothing(t *testing.T, b Bench) {
@@ -22,16 +26,18 @@ func readerMissesNothing(t *testing.T, b Bench) {
 	var recording atomic.Int64
 	recording.Store(recorders)
 	var seen []event.Record
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	errs := atOnce(recorders+sequencers+1, func(i int) error {
 		switch {
 		case i < recorders:
 			defer recording.Add(-1)
-			return recordMany(t.Context(), h, each)
+			return recordMany(ctx, h, each)
 		case i < recorders+sequencers:
-			return assignWhile(t.Context(), b, func() bool { return recording.Load() > 0 })
+			return assignWhile(ctx, b, func() bool { return recording.Load() > 0 })
 		}
 		var err error
-		seen, err = follow(t.Context(), b, recorders*each)
+		seen, err = follow(ctx, b, recorders*each)
 		return err
 	})
 	require.NoError(t, errors.Join(errs...))
@@ -51,7 +57,7 @@ func recordMany(ctx context.Context, h *command.RecordEventHandler, n int) error
 
 // assignWhile gives positions as long as somebody records, and until none waits any more.
 func assignWhile(ctx context.Context, b Bench, recording func() bool) error {
-	h := command.NewAssignPositionsHandler(b.Store)
+	h := command.NewAssignPositionsHandler(b.Store, now)
 	for {
 		last := !recording()
 		more, err := h.Handle(ctx)
@@ -118,7 +124,7 @@ func positionsInOrder(t *testing.T, b Bench) {
 		}
 		return nil
 	}))
-	h := command.NewAssignPositionsHandler(b.Store)
+	h := command.NewAssignPositionsHandler(b.Store, now)
 	var full []bool
 	for range 3 {
 		more, err := h.Handle(t.Context())
@@ -136,7 +142,7 @@ func undonePositions(t *testing.T, b Bench) {
 	record(t, b, order(key, 1), order(key, 2))
 	refused := errors.New("refused")
 	err := b.Store.Atomically(t.Context(), func(ctx context.Context, tx command.Tx) error {
-		n, err := tx.AssignPositions(ctx, 10)
+		n, err := tx.AssignPositions(ctx, 10, begin)
 		require.NoError(t, err)
 		require.Equal(t, 2, n)
 		return refused
@@ -171,14 +177,16 @@ func noLockOut(t *testing.T, b Bench) {
 	h := command.NewRecordEventHandler(b.Store, now)
 	var recording atomic.Int64
 	recording.Store(sides)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	errs := atOnce(sides+2, func(side int) error {
 		if side >= sides {
-			return assignWhile(t.Context(), b, func() bool { return recording.Load() > 0 })
+			return assignWhile(ctx, b, func() bool { return recording.Load() > 0 })
 		}
 		defer recording.Add(-1)
 		for i := range messages {
 			m := messages[(i*(side*2+1)+side)%events]
-			if err := h.Handle(t.Context(), command.RecordEvent{Message: m}); err != nil {
+			if err := h.Handle(ctx, command.RecordEvent{Message: m}); err != nil {
 				return err
 			}
 		}
@@ -196,12 +204,14 @@ func orderOfKey(t *testing.T, b Bench) {
 	h := command.NewRecordEventHandler(b.Store, now)
 	var recording atomic.Int64
 	recording.Store(keys)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	errs := atOnce(keys+1, func(i int) error {
 		if i == keys {
-			return assignWhile(t.Context(), b, func() bool { return recording.Load() > 0 })
+			return assignWhile(ctx, b, func() bool { return recording.Load() > 0 })
 		}
 		defer recording.Add(-1)
-		return recordMany(t.Context(), h, each)
+		return recordMany(ctx, h, each)
 	})
 	require.NoError(t, errors.Join(errs...))
 	last := map[string]int64{}
@@ -210,4 +220,43 @@ func orderOfKey(t *testing.T, b Bench) {
 		last[e.Key] = e.Sequence
 	}
 	require.Len(t, last, keys)
+}
+
+// lateFirst is what two replicas make of one key: they record its events in the wrong order.
+func lateFirst(t *testing.T, b Bench) {
+	key := uuid.New()
+	first, second, third := order(key, 1), order(key, 2), order(key, 3)
+	record(t, b, third, second)
+	assign(t, b)
+	require.Empty(t, history(t, b))
+	record(t, b, first)
+	assign(t, b)
+	require.Equal(t, []string{first.ID, second.ID, third.ID}, idsOf(history(t, b)))
+
+	orphan := order(uuid.New(), 7)
+	record(t, b, orphan)
+	assign(t, b)
+	require.Len(t, history(t, b), 3)
+	later := command.NewAssignPositionsHandler(b.Store, func() time.Time { return begin.Add(time.Minute) })
+	_, err := later.Handle(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, upTo(4), positions(history(t, b)), "a predecessor that never comes is not waited for")
+}
+
+func lateFirstAlone(t *testing.T, b Bench) {
+	key := uuid.New()
+	require.NoError(t, b.Store.Atomically(t.Context(), func(ctx context.Context, tx command.Tx) error {
+		for i := range 700 { // more than one batch
+			if err := tx.Record(ctx, event.NewRecord(order(key, i+2), begin)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	record(t, b, order(uuid.New(), 1))
+	assign(t, b)
+	require.Len(t, history(t, b), 1)
+	record(t, b, order(key, 1))
+	assign(t, b)
+	require.Equal(t, upTo(702), positions(history(t, b)))
 }

@@ -59,6 +59,8 @@ func Run(t *testing.T, each Each) {
 		"poison of the next round is a message beside the first":      nextRound,
 		"recorder and sequencer beside each other lock nobody out":    noLockOut,
 		"order of one key stays its order in the history":             orderOfKey,
+		"event recorded before its predecessor is shown behind it":    lateFirst,
+		"key whose first event is late holds no other up":             lateFirstAlone,
 		"event of the year 10000 does not break the history's reader": farFuture,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +98,7 @@ func record(t *testing.T, b Bench, messages ...event.Message) {
 // assign gives positions until nobody waits.
 func assign(t *testing.T, b Bench) {
 	t.Helper()
-	h := command.NewAssignPositionsHandler(b.Store)
+	h := command.NewAssignPositionsHandler(b.Store, now)
 	for more := true; more; {
 		var err error
 		more, err = h.Handle(t.Context())

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"crypto/rand"
+	"database/sql"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/adapters/natsjs/natstest"
+	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
+)
+
+// split is a system of one process per service, and two of those that take messages, on MySQL and a nats-server of their own.
+type split struct {
+	user   *node
+	orders [2]*node
+	events [2]*node
+}
+
+func startSplit(t *testing.T) split {
+	t.Helper()
+	database := freshDatabases(t)
+	server := natstest.Start(t)
+	flags := func(service string, more ...string) []string {
+		return append([]string{
+			"--service=" + service, "--database-url=" + database, "--broker-url=" + server.URL(), "--secret-key=0123456789abcdef0123456789abcdef",
+			"--data-dir=" + t.TempDir(),
+		}, more...)
+	}
+	var s split
+	s.user = start(t, flags("user")...)
+	jwks := "--jwks-url=" + s.user.url + "/.well-known/jwks.json"
+	for i := range s.orders {
+		s.orders[i] = start(t, flags("order", jwks)...)
+		s.events[i] = start(t, flags("event", jwks)...)
+	}
+	for _, n := range []*node{s.user, s.orders[0], s.orders[1], s.events[0], s.events[1]} {
+		n.ready()
+	}
+	return s
+}
+
+// freshDatabases gives the URL of databases with a prefix of the test's own, dropped at its end.
+func freshDatabases(t *testing.T) (url string) {
+	t.Helper()
+	server := sqldbtest.MySQL(t)
+	if rest, ok := strings.CutPrefix(server, "mysql://"); ok {
+		credentials, host, _ := strings.Cut(strings.Trim(rest, "/"), "@")
+		server = credentials + "@tcp(" + host + ")/"
+	}
+	dsn, err := mysql.ParseDSN(server)
+	require.NoError(t, err)
+	server = dsn.FormatDSN()
+	prefix := "millrace_test_" + strings.ToLower(rand.Text()[:8])
+	t.Cleanup(func() {
+		db, err := sql.Open("mysql", server)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, db.Close()) }()
+		for _, service := range []string{serviceUser, serviceOrder, serviceEvent} {
+			_, err := db.Exec("DROP DATABASE IF EXISTS `" + prefix + "_" + service + "`") //nolint:usetesting // the test's ctx has ended
+			require.NoError(t, err)
+		}
+	})
+	dsn.DBName = prefix
+	return dsn.FormatDSN()
+}
+
+func TestReplicasOfEachServiceOnMySQLAndNATS(t *testing.T) {
+	t.Parallel()
+	s := startSplit(t)
+	userID, user := s.user.register("ada@example.org")
+	const orders = 30
+	var ids []string
+	for i := range orders {
+		id := s.orders[i%2].place(user, "X-Correlation-ID", "split")
+		a := s.orders[(i+1)%2].send(user, http.MethodPut, "/api/orders/"+id, `{"note":"changed"}`, "X-Correlation-ID", "split")
+		require.Equal(t, http.StatusOK, a.status, a.body)
+		ids = append(ids, id)
+	}
+	a := s.user.send(user, http.MethodDelete, "/api/users/"+userID, "", "X-Correlation-ID", "split")
+	require.Equal(t, http.StatusNoContent, a.status, a.body)
+
+	admin := s.user.admin()
+	for _, events := range s.events {
+		require.Len(t, events.types(admin, "correlation_id=split", 3*orders+1), 3*orders+1)
+		for _, id := range ids {
+			require.Equal(t, []string{"order.placed.v1", "order.updated.v1", "order.cancelled.v1"}, events.types(admin, "key="+id, 3))
+		}
+	}
+	all := s.events[0].history(admin, "correlation_id=split")
+	require.Equal(t, all, s.events[1].history(admin, "correlation_id=split"), "both replicas tell the same history")
+	require.Empty(t, s.events[0].poison(admin, "", 0))
+	for _, n := range []*node{s.orders[0], s.events[1], s.user, s.orders[1], s.events[0]} {
+		require.Zero(t, n.shut(), "%s", n.errs)
+	}
+}
+
+// A broker that comes back without its files gets its streams again, and from the outboxes what was published within the hour.
+func TestBrokerThatLostItsFilesIsFilledAgain(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	n := start(t, "--data-dir="+t.TempDir(), "--broker-url="+server.URL()).ready()
+	_, user := n.register("gaia@example.org")
+	first := n.place(user)
+	admin := n.admin()
+	n.types(admin, "key="+first, 1)
+
+	server.Kill()
+	require.NoError(t, os.RemoveAll(filepath.Join(server.Dir(), "store")))
+	second := n.place(user)
+	server.Start()
+	n.types(admin, "key="+second, 1)
+
+	nc, err := nats.Connect(server.URL())
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		stream, err := js.Stream(t.Context(), "EVENTS")
+		return err == nil && stream.CachedInfo().State.Msgs == 4 // admin, user and both orders
+	}, waitFor, tick)
+	require.Len(t, n.history(admin, ""), 4, "what was published again is recorded once")
+}
