@@ -22,7 +22,7 @@ type RelayConfig struct {
 
 	Poll   time.Duration // reads the outbox without being woken, for what other processes wrote; 250 ms
 	Gather time.Duration // the least distance of two passes over the outbox; 3 ms
-	Settle time.Duration // for outcomes that are still to come when publishing stops; 2 s
+	Settle time.Duration // how long stopping waits for outcomes, and then for marks; 2 s
 
 	Window int           // rows without an acknowledgement; 2048
 	Page   int           // rows in a read; 500

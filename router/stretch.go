@@ -223,8 +223,8 @@ func (s *stretch) forgetMarked() {
 	}
 }
 
-// settle waits for the outcomes that are still to come. After a lost connection they come, or are given up by the broker's client,
-// when it is back.
+// settle waits for the outcomes that are still to come, all of them: a row without one is not published again. Once stop ended it
+// waits for a moment only, and for nothing from a broker that is away.
 func (s *stretch) settle(stop context.Context) {
 	var deadline time.Time
 	for s.t.holds() {
@@ -232,13 +232,14 @@ func (s *stretch) settle(stop context.Context) {
 		if s.w.outstanding() == 0 {
 			return
 		}
-		now, connected := s.cfg.Now(), s.cfg.Broker.Connected()
-		if deadline.IsZero() && connected {
-			deadline = now.Add(s.cfg.Settle)
-		}
-		late := !deadline.IsZero() && !now.Before(deadline)
-		if late || stop.Err() != nil && !connected {
-			return
+		if stop.Err() != nil {
+			now := s.cfg.Now()
+			if deadline.IsZero() {
+				deadline = now.Add(s.cfg.Settle)
+			}
+			if !now.Before(deadline) || !s.cfg.Broker.Connected() {
+				return
+			}
 		}
 		timer := time.NewTimer(look)
 		select {
