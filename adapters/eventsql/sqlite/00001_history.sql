@@ -21,8 +21,10 @@ CREATE TABLE IF NOT EXISTS history (
 -- SQLite takes the index that was made last where several fit as well: here the one that leaves the fewest events.
 CREATE INDEX IF NOT EXISTS history_time ON history (time);
 
+CREATE INDEX IF NOT EXISTS history_sequence ON history (partition_key, sequence);
+
 CREATE INDEX IF NOT EXISTS history_type ON history (type, position);
 
-CREATE INDEX IF NOT EXISTS history_key ON history (partition_key, sequence);
+CREATE INDEX IF NOT EXISTS history_key ON history (partition_key, position);
 
 CREATE INDEX IF NOT EXISTS history_correlation ON history (correlation_id, position);
