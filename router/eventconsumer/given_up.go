@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/router"
 )
@@ -14,7 +15,7 @@ import (
 func givenUp(m event.Message) event.GivenUp {
 	consumer := m.Metadata[router.MetaPoisonConsumer]
 	if consumer == "" {
-		consumer, _ = strings.CutPrefix(m.Subject, "poison.")
+		consumer, _ = strings.CutPrefix(m.Subject, contract.PoisonTopic(""))
 	}
 	return event.GivenUp{
 		ID:       m.Metadata[router.MetaPoisonID],
