@@ -18,13 +18,13 @@ func TestNewRefusesTimesThatDoNotFit(t *testing.T) {
 		change func(*Config)
 		says   string
 	}{
-		"attempts longer than the broker's limit": {func(c *Config) { c.AttemptTimeout = 20 * time.Second }, "a delivery may last less than 1m0s"},
-		"limit shorter than the attempts":         {func(c *Config) { c.HandlingLimit = 30 * time.Second }, "a delivery may last less than 30s"},
-		"schedule longer than the gap":            {func(c *Config) { c.GapTimeout = time.Minute }, "wait for less than 1m0s"},
-		"late retry at once":                      {func(c *Config) { c.Late = []time.Duration{0} }, "a late retry after 0s"},
-		"negative attempts":                       {func(c *Config) { c.Attempts = -1 }, "must be positive"},
-		"no service":                              {func(c *Config) { c.Service = "" }, "no name"},
-		"no probe":                                {func(c *Config) { c.Probe = nil }, "would never end"},
+		"attempts longer than the limit":  {func(c *Config) { c.AttemptTimeout = 20 * time.Second }, "a delivery may last less than 1m0s"},
+		"limit shorter than the attempts": {func(c *Config) { c.HandlingLimit = 30 * time.Second }, "a delivery may last less than 30s"},
+		"schedule longer than the gap":    {func(c *Config) { c.GapTimeout = time.Minute }, "wait for less than 1m0s"},
+		"late retry at once":              {func(c *Config) { c.Late = []time.Duration{0} }, "a late retry after 0s"},
+		"negative attempts":               {func(c *Config) { c.Attempts = -1 }, "must be positive"},
+		"no service":                      {func(c *Config) { c.Service = "" }, "no name"},
+		"no probe":                        {func(c *Config) { c.Probe = nil }, "would never end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

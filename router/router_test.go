@@ -281,6 +281,8 @@ func TestAPanicIsRetriedAndPoisonedWithItsStack(t *testing.T) {
 	})
 }
 
+func take(*message.Message) error { return nil }
+
 func panicking() { panic("out of\nrails") }
 
 func TestAnAttemptThatTakesTooLongIsAFailure(t *testing.T) {
@@ -549,7 +551,7 @@ func TestRunKeepsSubscribingUntilTheBrokerIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := build(t, Config{})
 		r.feed.setRefuse(errors.New("no servers available"))
-		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, func(*message.Message) error { return nil }))
+		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, take))
 		r.start(t.Context())
 		<-time.After(time.Minute)
 		require.Equal(t, 1, strings.Count(r.log.String(), "cannot subscribe yet"))
@@ -566,7 +568,7 @@ func TestCloseWorksInEveryState(t *testing.T) {
 	t.Parallel()
 	consume := func(t *testing.T, r *rig) {
 		t.Helper()
-		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, func(*message.Message) error { return nil }))
+		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, take))
 	}
 	t.Run("before Run", func(t *testing.T) {
 		t.Parallel()

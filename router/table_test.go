@@ -74,8 +74,10 @@ func (o *table) fresh(key string, sequence int64) Pending {
 	name := "m" + strconv.FormatInt(id, 10)
 	return Pending{
 		ID: id, MessageID: name, Topic: "events.order.placed.v1", Key: key, Sequence: sequence,
-		Metadata: map[string]string{contract.MetaID: name, contract.MetaPartitionKey: key, contract.MetaSequence: strconv.FormatInt(sequence, 10)},
-		Payload:  []byte(name), CreatedAt: o.now(),
+		Metadata: map[string]string{
+			contract.MetaID: name, contract.MetaPartitionKey: key, contract.MetaSequence: strconv.FormatInt(sequence, 10),
+		},
+		Payload: []byte(name), CreatedAt: o.now(),
 	}
 }
 

@@ -11,7 +11,10 @@ import (
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func row(id int64, key string, sequence int64) Pending {
-	return Pending{ID: id, MessageID: "m" + strconv.FormatInt(id, 10), Topic: "events.order.placed.v1", Key: key, Sequence: sequence, Payload: []byte("x")}
+	return Pending{
+		ID: id, MessageID: "m" + strconv.FormatInt(id, 10), Topic: "events.order.placed.v1", Key: key, Sequence: sequence,
+		Payload: []byte("x"),
+	}
 }
 
 func ack(t *testing.T, w *window, id int64) *Pending {
