@@ -157,7 +157,8 @@ func (s settings) parse() (config, error) {
 }
 
 // errBroker names no part of the URL: it may hold a password.
-var errBroker = errors.New("must be embedded:, memory:, nats://[user:password@]host:4222[,host2:4222] or tls://…, with ?creds=FILE where needed")
+var errBroker = errors.New(
+	"must be embedded:, memory:, nats://[user:password@]host:4222[,host2:4222] or tls://…, with ?creds=FILE where needed")
 
 func parseBroker(raw string) (brokerKind, error) {
 	switch {

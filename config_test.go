@@ -34,7 +34,8 @@ func TestUsualConfigurationIsGood(t *testing.T) {
 func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 	t.Parallel()
 	s := settings{
-		Service: "basket", HTTPAddr: "8080", OpsAddr: "nowhere", DataDir: "", DatabaseURL: "postgres://me:hunter2@host/", BrokerURL: "amqp://me:hunter2@host",
+		Service: "basket", HTTPAddr: "8080", OpsAddr: "nowhere", DatabaseURL: "postgres://me:hunter2@host/",
+		BrokerURL:        "amqp://me:hunter2@host",
 		EmbeddedNATSAddr: "x", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", LogFormat: "xml", LogLevel: "loud",
 	}
 	_, err := s.parse()
@@ -54,7 +55,7 @@ func TestRulesBetweenSettings(t *testing.T) {
 		change func(*settings)
 		says   string
 	}{
-		"MySQL without a secret":   {func(s *settings) { s.DatabaseURL = "mysql://root@127.0.0.1:3306/" }, "MILLRACE_SECRET_KEY: is needed with MySQL"},
+		"MySQL without a secret":   {func(s *settings) { s.DatabaseURL = "mysql://root@host/" }, "MILLRACE_SECRET_KEY: is needed with MySQL"},
 		"order alone without keys": {func(s *settings) { s.Service = "order" }, "MILLRACE_JWKS_URL: is needed when order runs alone"},
 		"event alone without keys": {func(s *settings) { s.Service = "event" }, "MILLRACE_JWKS_URL: is needed when event runs alone"},
 		"port of a server not embedded": {func(s *settings) {

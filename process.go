@@ -92,21 +92,12 @@ func (p *process) run(ctx context.Context, notify func(addr string)) error {
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	failed := make(chan error, len(p.services)+len(listeners))
-	var services, https sync.WaitGroup
+	services, https := newCrew(len(p.services)), newCrew(len(listeners))
 	for _, s := range p.services {
-		services.Go(func() {
-			if err := s.run(work); err != nil {
-				failed <- fmt.Errorf("service %s: %w", s.name, err)
-			}
-		})
+		services.add("service "+s.name, func() error { return s.run(work) })
 	}
 	for _, l := range listeners {
-		https.Go(func() {
-			if err := l.server.Serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
-				failed <- fmt.Errorf("listen on %s: %w", l.listener.Addr(), err)
-			}
-		})
+		https.add("listen on "+l.listener.Addr().String(), l.serve)
 	}
 	addr := listeners[0].listener.Addr().String()
 	p.greet(addr)
@@ -115,28 +106,50 @@ func (p *process) run(ctx context.Context, notify func(addr string)) error {
 	}
 	select {
 	case <-ctx.Done():
-	case err = <-failed:
+	case err = <-services.failed:
+	case err = <-https.failed:
 	}
 	p.log.Info("draining")
-	p.drain(listeners)
-	https.Wait()
+	p.drain(work, listeners)
+	err = errors.Join(err, https.wait())
 	stop()
-	services.Wait()
-	close(failed)
-	for e := range failed {
-		err = errors.Join(err, e)
-	}
-	if err == nil {
+	if err = errors.Join(err, services.wait()); err == nil {
 		p.log.Info("stopped")
 	}
 	return err
 }
 
+// crew are goroutines that shall all go on. The first failure is heard at once, the others at the end.
+type crew struct {
+	members sync.WaitGroup
+	failed  chan error
+}
+
+func newCrew(size int) *crew { return &crew{failed: make(chan error, size)} }
+
+func (c *crew) add(what string, work func() error) {
+	c.members.Go(func() {
+		if err := work(); err != nil {
+			c.failed <- fmt.Errorf("%s: %w", what, err)
+		}
+	})
+}
+
+// wait returns when all have ended.
+func (c *crew) wait() (err error) {
+	c.members.Wait()
+	close(c.failed)
+	for e := range c.failed {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
 // drain ends HTTP: first readiness fails, then no connection is taken any more, then the requests that run are finished.
-func (p *process) drain(listeners []listener) {
+func (p *process) drain(ctx context.Context, listeners []listener) {
 	p.server.Drain()
-	time.Sleep(farewell)
-	ctx, cancel := context.WithTimeout(context.Background(), httpShutdown)
+	<-time.After(farewell)
+	ctx, cancel := context.WithTimeout(ctx, httpShutdown)
 	defer cancel()
 	var ending sync.WaitGroup
 	for _, l := range listeners {
@@ -153,6 +166,13 @@ func (p *process) drain(listeners []listener) {
 type listener struct {
 	listener net.Listener
 	server   *http.Server
+}
+
+func (l listener) serve() error {
+	if err := l.server.Serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 func (p *process) listen(ctx context.Context) (listeners []listener, err error) {
@@ -178,7 +198,8 @@ func (p *process) listen(ctx context.Context) (listeners []listener, err error) 
 
 // greet tells a person where everything is.
 func (p *process) greet(addr string) {
-	_, _ = fmt.Fprintf(p.out, "Millrace %s is running (%s).\n  API            http://%s\n  documentation  http://%s/docs\n", version(), p.cfg.title(), addr, addr)
+	_, _ = fmt.Fprintf(p.out, "Millrace %s is running (%s).\n  API            http://%s\n  documentation  http://%s/docs\n",
+		version(), p.cfg.title(), addr, addr)
 	if p.data != nil {
 		_, _ = fmt.Fprintf(p.out, "  data           %s\n", p.data.path)
 	}

@@ -114,7 +114,7 @@ func newRouter(p platform, name serviceName, db *sqldb.DB, failures *sqldb.Failu
 func noRouter() *router.Router { return nil }
 
 // jitter draws from [0, 1).
-func jitter() float64 { return rand.Float64() } //nolint:gosec // no secret
+func jitter() float64 { return float64(rand.N(1<<20)) / (1 << 20) } //nolint:gosec // no secret
 
 // runtime is what each service has, whatever it does.
 type runtime struct {

@@ -42,7 +42,8 @@ type consumer struct {
 	options []router.ConsumerOption
 }
 
-// run works until ctx ends and then drains: first the consumers, whose last effects go to the outbox, then the relay. A database or broker that cannot be reached is tried again for as long as it takes.
+// run works until ctx ends and then drains: first the consumers, whose last effects go to the outbox, then the relay. A database
+// or broker that cannot be reached is tried again for as long as it takes.
 func (s *service) run(ctx context.Context) error {
 	relayCtx, stopRelay := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRelay()
@@ -148,7 +149,7 @@ func (s *service) until(ctx context.Context, what string, step func(context.Cont
 			return false
 		}
 		wait := pause/2 + rand.N(pause) //nolint:gosec // jitter, no secret
-		s.log.WarnContext(ctx, "not ready yet, trying again", "service", s.name, "what", what, "again_in", wait.Round(time.Millisecond), "error", err)
+		s.log.WarnContext(ctx, "not ready yet, trying again", "what", what, "again_in", wait.Round(time.Millisecond), "error", err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -21,7 +21,9 @@ import (
 var mysqlAgain = []uint16{1213, 1205, 1020, 1317, 1969, 3024}
 
 // Numbers that say the server is going away, is full of connections, or that it ended this one.
-var mysqlAway = []uint16{1040, 1044, 1045, 1049, 1053, 1077, 1078, 1079, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1290, 1836, 1927, 3169, 4031}
+var mysqlAway = []uint16{
+	1040, 1044, 1045, 1049, 1053, 1077, 1078, 1079, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1290, 1836, 1927, 3169, 4031,
+}
 
 // Primary result codes of SQLite.
 const (

@@ -150,13 +150,13 @@ func poisonMetadata(id uuid.UUID, failure router.Failure, count router.Count) ma
 	return m
 }
 
-// clip cuts s to at most n bytes, between characters.
+// clip cuts s to at most n bytes, between characters. No blank stays at an end: brokers refuse such a value, or change it.
 func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
+	if len(s) > n {
+		for n > 0 && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		s = s[:n]
 	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
+	return strings.TrimSpace(s)
 }

@@ -79,7 +79,9 @@ func (k *keeper) apply(e contract.Envelope) (late bool, err error) {
 func (k *keeper) applied() int { return count(k.t, k.db, "SELECT COUNT(*) FROM things") }
 
 func (k *keeper) failure(e contract.Envelope, round int) router.Failure {
-	return router.Failure{Consumer: consumer, Event: e, Metadata: e.Metadata(), Subject: contract.Topic(e.Type), Round: round, Reason: "it broke"}
+	return router.Failure{
+		Consumer: consumer, Event: e, Metadata: e.Metadata(), Subject: contract.Topic(e.Type), Round: round, Reason: "it broke",
+	}
 }
 
 func (k *keeper) giveUp(f router.Failure) error {

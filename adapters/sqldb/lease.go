@@ -13,8 +13,8 @@ import (
 // Acquire implements router.Outbox.
 func (o *Outbox) Acquire(ctx context.Context, holder string, ttl time.Duration) (epoch int64, held bool, err error) {
 	now := o.db.dialect.now()
-	taken, err := o.db.single(ctx, "UPDATE lease SET holder = ?, epoch = epoch + 1, expires_at = "+now+" + ? WHERE name = 'relay' AND expires_at < "+now,
-		holder, ttl.Microseconds())
+	taken, err := o.db.single(ctx, "UPDATE lease SET holder = ?, epoch = epoch + 1, expires_at = "+now+
+		" + ? WHERE name = 'relay' AND expires_at < "+now, holder, ttl.Microseconds())
 	if err != nil || taken == 0 {
 		return 0, false, err
 	}
@@ -30,7 +30,8 @@ func (o *Outbox) Acquire(ctx context.Context, holder string, ttl time.Duration) 
 
 // Renew implements router.Outbox.
 func (o *Outbox) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
-	renewed, err := o.db.single(ctx, "UPDATE lease SET expires_at = "+o.db.dialect.now()+" + ? WHERE name = 'relay' AND epoch = ?", ttl.Microseconds(), epoch)
+	renewed, err := o.db.single(ctx, "UPDATE lease SET expires_at = "+o.db.dialect.now()+" + ? WHERE name = 'relay' AND epoch = ?",
+		ttl.Microseconds(), epoch)
 	if err != nil {
 		return err
 	}

@@ -22,9 +22,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // things is a service's schema: one table.
 var things = fstest.MapFS{
-	"mysql/00001_things.sql": {Data: []byte("-- +goose Up\nCREATE TABLE IF NOT EXISTS things (id BIGINT NOT NULL PRIMARY KEY, n BIGINT NOT NULL, " +
-		"body LONGBLOB NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;")},
-	"sqlite/00001_things.sql": {Data: []byte("-- +goose Up\nCREATE TABLE IF NOT EXISTS things (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, body BLOB NULL);")},
+	"mysql/00001_things.sql": {Data: []byte("-- +goose Up\nCREATE TABLE IF NOT EXISTS things (" +
+		"id BIGINT NOT NULL PRIMARY KEY, n BIGINT NOT NULL, body LONGBLOB NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;")},
+	"sqlite/00001_things.sql": {Data: []byte("-- +goose Up\nCREATE TABLE IF NOT EXISTS things (" +
+		"id INTEGER PRIMARY KEY, n INTEGER NOT NULL, body BLOB NULL);")},
 }
 
 func insert(id int) func(context.Context, *sqldb.Tx) error {

@@ -63,7 +63,8 @@ func (o *Outbox) Publish(ctx context.Context, tx *Tx, sequence int64, e contract
 	propagation.TraceContext{}.Inject(ctx, trace)
 	id := o.cfg.NewID()
 	envelope := contract.Envelope{
-		ID: id.String(), Type: e.Type(), Source: o.cfg.Source, Key: e.Key(), Sequence: sequence, Time: o.cfg.Now().UTC().Truncate(time.Microsecond),
+		ID: id.String(), Type: e.Type(), Source: o.cfg.Source, Key: e.Key(), Sequence: sequence,
+		Time:          o.cfg.Now().UTC().Truncate(time.Microsecond),
 		CorrelationID: ids.Correlation, CausationID: ids.Causation, Traceparent: trace.Get(contract.MetaTraceparent), Data: data,
 	}
 	entry := Entry{

@@ -60,7 +60,8 @@ func (o *Outbox) change(
 			for _, r := range step {
 				args = append(args, r.ID)
 			}
-			if _, err := tx.Exec(ctx, "UPDATE outbox "+columns+" WHERE id IN "+placeholders(len(step))+o.db.dialect.Limit(len(step)), args...); err != nil {
+			query := "UPDATE outbox " + columns + " WHERE id IN " + placeholders(len(step)) + o.db.dialect.Limit(len(step))
+			if _, err := tx.Exec(ctx, query, args...); err != nil {
 				return fmt.Errorf("mark the outbox: %w", err)
 			}
 		}

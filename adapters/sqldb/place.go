@@ -66,7 +66,8 @@ func (p place) read(ctx context.Context, tx *Tx) (m mark, err error) {
 // advance moves the mark from one sequence to another and counts applied effects.
 func (p place) advance(ctx context.Context, tx *Tx, from, to int64, applied int, now time.Time) error {
 	args := append([]any{to, applied, Micros(now)}, p.args(from)...)
-	n, err := tx.Exec(ctx, "UPDATE inbox SET sequence = ?, applied = applied + ?, early_since = NULL, updated_at = ?"+atPlace+" AND sequence = ?", args...)
+	n, err := tx.Exec(ctx, `UPDATE inbox SET sequence = ?, applied = applied + ?, early_since = NULL, updated_at = ?`+
+		atPlace+" AND sequence = ?", args...)
 	if err != nil {
 		return fmt.Errorf("advance the inbox: %w", err)
 	}
@@ -98,7 +99,8 @@ func (p place) leaveOut(ctx context.Context, tx *Tx, first, last int64) error {
 	if first > last {
 		return nil
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO inbox_left_out ("+placeFields+", first_sequence, last_sequence) VALUES (?, ?, ?, ?, ?)", p.args(first, last)...)
+	_, err := tx.Exec(ctx, "INSERT INTO inbox_left_out ("+placeFields+", first_sequence, last_sequence) VALUES (?, ?, ?, ?, ?)",
+		p.args(first, last)...)
 	if err != nil {
 		return fmt.Errorf("remember what was left out: %w", err)
 	}
@@ -108,8 +110,8 @@ func (p place) leaveOut(ctx context.Context, tx *Tx, first, last int64) error {
 // leftOut gives the span of jumped-over sequences that holds sequence, nil where it was applied.
 func (p place) leftOut(ctx context.Context, tx *Tx, sequence int64) (*span, error) {
 	var s span
-	err := tx.QueryRow(ctx, "SELECT first_sequence, last_sequence FROM inbox_left_out"+atPlace+" AND first_sequence <= ? AND last_sequence >= ?"+
-		tx.dialect.ForUpdate(), p.args(sequence, sequence)...).Scan(&s.first, &s.last)
+	err := tx.QueryRow(ctx, "SELECT first_sequence, last_sequence FROM inbox_left_out"+atPlace+
+		" AND first_sequence <= ? AND last_sequence >= ?"+tx.dialect.ForUpdate(), p.args(sequence, sequence)...).Scan(&s.first, &s.last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
