@@ -49,5 +49,5 @@ func (h *AssignPositionsHandler) Handle(ctx context.Context) (more bool, err err
 	if err != nil {
 		return false, fmt.Errorf("assign positions: %w", err)
 	}
-	return assigned > 0, nil
+	return assigned == positionsAtOnce, nil
 }
