@@ -59,8 +59,8 @@ func orderID(s string) (uuid.UUID, error) {
 type updateOrderInput struct {
 	ID   string `path:"id" format:"uuid"`
 	Body struct {
-		Items merge[[]Item] `json:"items,omitzero" minItems:"1" maxItems:"100" nullable:"false" doc:"All of the order's items; absent: they stay"`
-		Note  merge[string] `json:"note,omitzero" maxLength:"1000" nullable:"true" doc:"null clears it; absent: it stays"`
+		Items rest.Optional[[]Item] `json:"items,omitempty" minItems:"1" maxItems:"100" doc:"All of the order's items; absent: they stay"`
+		Note  rest.Optional[string] `json:"note,omitempty" maxLength:"1000" doc:"null clears it; absent: it stays"`
 	}
 }
 
@@ -78,14 +78,15 @@ func (h routes) update(ctx context.Context, in *updateOrderInput) (*answer, erro
 
 // change has null clear the note. An order without items is none, so these cannot be cleared.
 func (in *updateOrderInput) change() (c order.Change, err error) {
-	if in.Body.Items.null {
-		return c, fault.NewInvalid(fault.Field{Location: "body.items", Message: "must not be null: an order has items"})
+	given, err := in.Body.Items.Required("body.items")
+	if err != nil {
+		return c, err
 	}
-	if in.Body.Items.sent {
-		c.Items = items(in.Body.Items.value)
+	if given != nil {
+		c.Items = items(*given)
 	}
-	if in.Body.Note.sent {
-		c.Note = &in.Body.Note.value
+	if in.Body.Note.Given {
+		c.Note = &in.Body.Note.Value
 	}
 	return c, nil
 }
