@@ -59,7 +59,7 @@ func parse(args []string) (options, error) {
 	flags.Uint64Var(&o.seed, "seed", 0, "repeats the choices of a run; 0 draws one")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; everything is checked after each")
 	flags.DurationVar(&o.duration, "duration", 45*time.Second, "load and kills of a round, at least")
-	flags.IntVar(&o.workers, "workers", 16, "concurrent clients")
+	flags.IntVar(&o.workers, "workers", 64, "concurrent clients")
 	flags.BoolVar(&o.sqlite, "sqlite", false, "one process with SQLite and the embedded server")
 	flags.BoolVar(&o.keep, "keep", false, "keep the folder of a green run too")
 	flags.StringVar(&o.binary, "millrace", ".build/millrace", "the binary to break")

@@ -97,7 +97,8 @@ func (t *trial) round(ctx context.Context, round int) (findings, error) {
 	if err := l.prepare(ctx, t.options.random(1, round)); err != nil {
 		return findings{}, err
 	}
-	if err := t.storm(ctx, l, round); err != nil {
+	rivals, err := t.storm(ctx, l, round)
+	if err != nil {
 		return findings{}, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -113,6 +114,7 @@ func (t *trial) round(ctx context.Context, round int) (findings, error) {
 	if err != nil {
 		return found, err
 	}
+	found.other = append(found.other, rivals...)
 	outcomes, orders := t.ledger.tally()
 	fmt.Printf("round %d: %d orders, %d done, %d refused, %d unanswered; calm after %s, %s in all: %s",
 		round, orders, outcomes[done], outcomes[refused], outcomes[open],
@@ -120,8 +122,9 @@ func (t *trial) round(ctx context.Context, round int) (findings, error) {
 	return found, nil
 }
 
-// storm is the part of a round in which things break. It ends when everything runs again and every answer has come.
-func (t *trial) storm(ctx context.Context, l *load, round int) error {
+// storm is the part of a round in which things break. It ends when everything runs again and every answer has come, and tells of
+// relays that were two at a time.
+func (t *trial) storm(ctx context.Context, l *load, round int) (rivals []string, err error) {
 	length, long := t.options.duration, t.longPause(round)
 	if long != nil {
 		length = max(length, long.hold)
@@ -130,7 +133,7 @@ func (t *trial) storm(ctx context.Context, l *load, round int) error {
 	if t.cluster.mariadb != nil {
 		s := &saboteur{db: t.stores.server, shop: l.shop, random: t.options.random(3, round), tally: t.tally}
 		if err := s.prepare(ctx); err != nil {
-			return fmt.Errorf("prepare sabotage: %w", err)
+			return nil, fmt.Errorf("prepare sabotage: %w", err)
 		}
 		sabotage = s.run
 	}
@@ -139,9 +142,10 @@ func (t *trial) storm(ctx context.Context, l *load, round int) error {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { l.run(working, t.options) })
 	helpers.Go(func() { sabotage(working) })
-	err := newChaos(t.cluster, t.options.random(2, round), t.tally).run(working, length, long)
+	helpers.Go(func() { rivals = watch(working, t.cluster) })
+	err = newChaos(t.cluster, t.options.random(2, round), t.tally).run(working, length, long)
 	helpers.Wait()
-	return err
+	return rivals, err
 }
 
 // longPause is, in every second round, a replica that sleeps for longer than the ack wait: its messages go to the other one, and

@@ -10,7 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// saboteur makes transactions of the services fail: it kills their connections and lays traps that deadlock with them.
+// saboteur makes transactions of the services fail: it kills their connections and lays traps that deadlock with them. And it takes
+// their relays' leases away.
 type saboteur struct {
 	db     *sql.DB // as a user of its own on MariaDB
 	shop   *shop
@@ -67,10 +68,13 @@ func (s *saboteur) prepare(ctx context.Context) error {
 func (s *saboteur) run(ctx context.Context) {
 	for pauseFor(ctx, time.Duration(100+s.random.IntN(400))*time.Millisecond) {
 		attempt, cancel := context.WithTimeout(ctx, 3*time.Second)
-		if s.random.IntN(2) == 0 {
+		switch n := s.random.IntN(10); {
+		case n < 4:
 			s.cutConnection(attempt)
-		} else {
+		case n < 8:
 			s.lay(attempt, snares[s.random.IntN(len(snares))])
+		default:
+			s.takeLease(attempt, serviceNames[s.random.IntN(len(serviceNames))])
 		}
 		cancel()
 	}
@@ -86,6 +90,14 @@ func (s *saboteur) cutConnection(ctx context.Context) {
 	}
 	if _, err := s.db.ExecContext(ctx, "KILL CONNECTION ?", id); err == nil {
 		s.tally.cut()
+	}
+}
+
+// takeLease ends a relay's lease while its holder is sure of it, as a jump of the database's clock would. Another relay takes it, and
+// only the epoch tells the first one.
+func (s *saboteur) takeLease(ctx context.Context, service string) {
+	if _, err := s.db.ExecContext(ctx, "UPDATE millrace_"+service+".lease SET expires_at = 0 WHERE name = 'relay'"); err == nil {
+		s.tally.took()
 	}
 }
 

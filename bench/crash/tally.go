@@ -15,6 +15,7 @@ type tally struct {
 	pauses map[string]int
 	cuts   int // database connections killed
 	snares int // deadlocks and locks laid from outside
+	leases int // leases taken away
 	caught int // deadlocks that the server resolved while they lay
 }
 
@@ -36,6 +37,12 @@ func (t *tally) cut() {
 	t.cuts++
 }
 
+func (t *tally) took() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.leases++
+}
+
 func (t *tally) snared(caught int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -47,8 +54,8 @@ func (t *tally) snared(caught int) {
 func (t *tally) lines() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return fmt.Sprintf("kills        %s\npauses       %s\nrollbacks    %d connections killed, %d traps laid, %d deadlocks\n",
-		counted(t.kills), counted(t.pauses), t.cuts, t.snares, t.caught)
+	return fmt.Sprintf("kills        %s\npauses       %s\nrollbacks    %d connections killed, %d traps laid, %d deadlocks\nleases       %d taken away\n",
+		counted(t.kills), counted(t.pauses), t.cuts, t.snares, t.caught, t.leases)
 }
 
 // counted writes a map as "order 3, user 2", the names in order.
