@@ -72,7 +72,7 @@ func (p *process) open(ctx context.Context) (err error) {
 func (p *process) checks() (checks []rest.Check) {
 	for _, s := range p.services {
 		checks = append(checks,
-			rest.Check{Name: s.name + "_database", Need: rest.Required, Probe: s.db.Ping},
+			rest.Check{Name: s.name + "_database", Need: rest.Required, Probe: s.ready},
 			rest.Check{Name: s.name + "_broker", Need: rest.Degrades, Probe: s.reachable})
 	}
 	return checks

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -28,7 +29,8 @@ type service struct {
 	router     *router.Router // nil where the service takes no messages
 	consumers  []*consumer
 	workers    []func(ctx context.Context) error
-	prepare    func(ctx context.Context) error // after the migrations, before anybody is served; may be nil
+	prepare    func(ctx context.Context) error // after the migrations, before the service is ready; may be nil
+	prepared   atomic.Bool
 	routes     func(api huma.API)
 	log        *slog.Logger
 }
@@ -75,10 +77,21 @@ func (s *service) migrate(ctx context.Context) error {
 	if err := s.db.Migrate(ctx, s.migrations); err != nil {
 		return err
 	}
-	if s.prepare == nil {
-		return nil
+	if s.prepare != nil {
+		if err := s.prepare(ctx); err != nil {
+			return err
+		}
 	}
-	return s.prepare(ctx)
+	s.prepared.Store(true)
+	return nil
+}
+
+// ready reports whether the service can answer requests.
+func (s *service) ready(ctx context.Context) error {
+	if !s.prepared.Load() {
+		return sqldb.ErrAway
+	}
+	return s.db.Ping(ctx)
 }
 
 // provision makes the streams and durable consumers, which stand ever after.

@@ -13,6 +13,21 @@ import (
 
 const columns = "id, user_id, status, items, currency, total, note, version, sequence, created_at, updated_at, cancelled_at, cancel_reason"
 
+// places has one for each of the columns.
+const places = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+
+// valuesOf gives an order's values of the columns.
+func valuesOf(o order.Order) ([]any, error) {
+	items, err := encode(o.Items)
+	if err != nil {
+		return nil, err
+	}
+	return []any{
+		o.ID[:], o.UserID[:], string(o.Status), items, o.Currency, o.Total, o.Note, o.Version, o.Sequence,
+		sqldb.Micros(o.CreatedAt), sqldb.Micros(o.UpdatedAt), micros(o.CancelledAt), o.CancelReason,
+	}, nil
+}
+
 // item is an order's line as it is stored: short names, since every order has them.
 type item struct {
 	SKU       string `json:"s"`

@@ -25,14 +25,23 @@ type tx struct {
 
 // Insert implements command.Tx.
 func (t tx) Insert(ctx context.Context, o order.Order) error {
-	items, err := encode(o.Items)
+	values, err := valuesOf(o)
 	if err != nil {
 		return err
 	}
-	_, err = t.Exec(ctx, "INSERT INTO orders ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		o.ID[:], o.UserID[:], string(o.Status), items, o.Currency, o.Total, o.Note, o.Version, o.Sequence,
-		sqldb.Micros(o.CreatedAt), sqldb.Micros(o.UpdatedAt), micros(o.CancelledAt), o.CancelReason)
+	_, err = t.Exec(ctx, "INSERT INTO orders ("+columns+") VALUES ("+places+")", values...)
 	return wrap("insert an order", err)
+}
+
+// InsertForCustomer implements command.Tx: the check, the lock and the order in one statement.
+func (t tx) InsertForCustomer(ctx context.Context, o order.Order) (stored bool, err error) {
+	values, err := valuesOf(o)
+	if err != nil {
+		return false, err
+	}
+	n, err := t.Exec(ctx, "INSERT INTO orders ("+columns+") SELECT "+places+" FROM customers WHERE user_id = ? AND deleted_at IS NULL"+
+		t.dialect.ForShare(), append(values, o.UserID[:])...)
+	return n == 1, wrap("insert an order", err)
 }
 
 // ForUpdate implements command.Tx.

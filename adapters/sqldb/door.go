@@ -106,7 +106,7 @@ func (db *DB) group(first *job) {
 		first.done <- classify(err)
 		return
 	}
-	members := []member{{first, t.call(first)}}
+	members := []member{{first, t.call(first, unguarded)}}
 	if members[0].err == nil {
 		members = db.gather(t, members)
 	}
@@ -119,9 +119,14 @@ func (db *DB) group(first *job) {
 		db.separately(members)
 		return
 	}
+	if err := t.storeOutbox(); err != nil {
+		t.rollback()
+		db.separately(members)
+		return
+	}
 	switch outcome, err := t.commit(); outcome {
 	case committed:
-		db.wakeRelay(t.tx.published)
+		db.wakeRelay(len(t.tx.outbox) > 0)
 		for _, m := range members {
 			m.job.done <- m.err
 		}
@@ -144,7 +149,7 @@ func (db *DB) gather(t *transaction, members []member) []member {
 				j.done <- err
 				continue
 			}
-			members = append(members, member{j, t.callInSavepoint(j)})
+			members = append(members, member{j, t.callGuarded(j)})
 		default:
 			return members
 		}
@@ -195,7 +200,10 @@ func (db *DB) attempt(j *job) (final bool, err error) {
 	if err != nil {
 		return errors.Is(err, errConnect), classify(err)
 	}
-	if err := t.call(j); err != nil || t.tx.ended != nil {
+	if err = t.call(j, unguarded); err == nil {
+		err = t.storeOutbox()
+	}
+	if err != nil || t.tx.ended != nil {
 		t.rollback()
 		switch judge(t.tx.ended) {
 		case again, away:
@@ -209,7 +217,7 @@ func (db *DB) attempt(j *job) (final bool, err error) {
 	outcome, err := t.commit()
 	switch outcome {
 	case committed:
-		db.wakeRelay(t.tx.published)
+		db.wakeRelay(len(t.tx.outbox) > 0)
 		return true, nil
 	case unknown:
 		return true, ErrOutcomeUnknown.Because(err)
@@ -272,27 +280,25 @@ func (db *DB) begin() (*transaction, error) {
 	return t, nil
 }
 
-// call runs the closure of j and gives its error.
-func (t *transaction) call(j *job) error {
-	published := t.tx.published
+// call runs the closure of j and gives its error. What a closure that failed wanted published is forgotten.
+func (t *transaction) call(j *job, g guard) error {
+	t.tx.guard = g
+	wanted := len(t.tx.outbox)
 	j.turn <- t.tx
 	err := <-j.ran
 	if err != nil {
-		t.tx.published = published
+		t.tx.outbox = t.tx.outbox[:wanted]
 	}
 	return err
 }
 
-// callInSavepoint runs the closure of j so that its failure undoes nothing of the others.
-func (t *transaction) callInSavepoint(j *job) error {
-	if _, err := t.tx.exec("SAVEPOINT closure"); err != nil {
-		t.end(err)
+// callGuarded runs the closure of j so that its failure undoes nothing of the others.
+func (t *transaction) callGuarded(j *job) error {
+	err := t.call(j, armed)
+	if t.tx.ended != nil || t.tx.guard != set {
 		return err
 	}
-	err := t.call(j)
-	if t.tx.ended != nil {
-		return err
-	}
+	t.tx.guard = unguarded
 	if err != nil {
 		if _, undo := t.tx.exec("ROLLBACK TO SAVEPOINT closure"); undo != nil {
 			t.end(undo)

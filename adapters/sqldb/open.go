@@ -101,6 +101,7 @@ func (db *DB) openMySQL() error {
 	}
 	reading := cfg.Clone()
 	cfg.Params["autocommit"] = "0"
+	cfg.MultiStatements = true // a savepoint travels with the change that it guards
 	write, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return fmt.Errorf("the database URL: %w", err)

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill"
-	wmsql "github.com/ThreeDotsLabs/watermill-sql/v3/pkg/sql"
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/propagation"
 
@@ -49,6 +46,8 @@ type Entry struct {
 	Sequence  int64  // of the event, 0 where there is none
 	Metadata  map[string]string
 	Payload   []byte
+
+	createdAt time.Time
 }
 
 // Publish stores e as event number sequence of its aggregate. Correlation and causation come from ctx. The error is
@@ -80,23 +79,13 @@ func (o *Outbox) Publish(ctx context.Context, tx *Tx, sequence int64, e contract
 // message is its event and what is to be said of it.
 const maxEntry = 960 << 10
 
-// Add stores m. The error is contract.ErrTooLarge for a message that the broker could not take.
+// Add stores m with tx. The error is contract.ErrTooLarge for a message that the broker could not take.
 func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
 	if m.size() > maxEntry {
 		return contract.ErrTooLarge
 	}
-	msg := message.NewMessage(m.MessageID.String(), m.Payload)
-	msg.Metadata = m.Metadata
-	publisher, err := wmsql.NewPublisher(executor{tx}, wmsql.PublisherConfig{
-		SchemaAdapter: outboxSchema{entry: m, now: o.cfg.Now()},
-	}, watermill.NopLogger{})
-	if err != nil {
-		return fmt.Errorf("outbox publisher: %w", err)
-	}
-	if err := publisher.Publish(m.Topic, msg); err != nil {
-		return fmt.Errorf("store in the outbox: %w", err)
-	}
-	tx.published = true
+	m.createdAt = o.cfg.Now()
+	tx.outbox = append(tx.outbox, m)
 	return nil
 }
 

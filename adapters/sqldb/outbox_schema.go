@@ -5,34 +5,79 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"time"
+	"fmt"
+	"strings"
 
+	"github.com/ThreeDotsLabs/watermill"
 	wmsql "github.com/ThreeDotsLabs/watermill-sql/v3/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// outboxSchema writes one message in our schema: bytes, where Watermill's own keeps JSON, and all topics in one table. It is for
-// publishing alone. Reading is the relay's work, because Watermill's subscriber loses messages on MySQL (docs/adr).
-type outboxSchema struct {
-	entry Entry
-	now   time.Time
+// Bounds of one statement that stores outbox rows, so that it fits the packet that any server takes.
+const (
+	rowsAtOnce  = 100
+	bytesAtOnce = 2 << 20
+)
+
+// storeOutbox writes what the closures wanted published, through Watermill's publisher on the same transaction: all of it in one
+// statement, mostly. Any error undoes the transaction.
+func (t *transaction) storeOutbox() error {
+	for left := t.tx.outbox; len(left) > 0; {
+		n, size := 0, 0
+		for n < len(left) && n < rowsAtOnce && (n == 0 || size+left[n].size() <= bytesAtOnce) {
+			size += left[n].size()
+			n++
+		}
+		if err := t.tx.store(left[:n]); err != nil {
+			t.end(err)
+			return err
+		}
+		left = left[n:]
+	}
+	return nil
 }
+
+func (tx *Tx) store(entries []Entry) error {
+	publisher, err := wmsql.NewPublisher(executor{tx}, wmsql.PublisherConfig{SchemaAdapter: outboxSchema{entries}}, watermill.NopLogger{})
+	if err != nil {
+		return fmt.Errorf("outbox publisher: %w", err)
+	}
+	messages := make([]*message.Message, len(entries))
+	for i, m := range entries {
+		messages[i] = message.NewMessage(m.MessageID.String(), m.Payload)
+		messages[i].Metadata = m.Metadata
+	}
+	if err := publisher.Publish("outbox", messages...); err != nil {
+		return fmt.Errorf("store in the outbox: %w", err)
+	}
+	return nil
+}
+
+// outboxSchema writes messages in our schema: bytes, where Watermill's own keeps JSON, and all topics in one table. It is for
+// publishing alone. Reading is the relay's work, because Watermill's subscriber loses messages on MySQL (docs/adr).
+type outboxSchema struct{ entries []Entry }
 
 var errPublishOnly = errors.New("the outbox schema is for publishing; the relay reads it")
 
-// InsertQuery implements wmsql.SchemaAdapter.
-func (s outboxSchema) InsertQuery(topic string, msgs message.Messages) (wmsql.Query, error) {
-	metadata, err := json.Marshal(msgs[0].Metadata)
-	if err != nil {
-		return wmsql.Query{}, err
-	}
-	payload := []byte(msgs[0].Payload)
-	if payload == nil {
-		payload = []byte{}
+// InsertQuery implements wmsql.SchemaAdapter. The messages are those of the entries.
+func (s outboxSchema) InsertQuery(_ string, msgs message.Messages) (wmsql.Query, error) {
+	args := make([]any, 0, 7*len(msgs))
+	for i, msg := range msgs {
+		metadata, err := json.Marshal(msg.Metadata)
+		if err != nil {
+			return wmsql.Query{}, err
+		}
+		payload := []byte(msg.Payload)
+		if payload == nil {
+			payload = []byte{}
+		}
+		m := s.entries[i]
+		args = append(args, m.MessageID[:], m.Topic, m.Key, m.Sequence, metadata, payload, Micros(m.createdAt))
 	}
 	return wmsql.Query{
-		Query: "INSERT INTO outbox (message_id, topic, partition_key, sequence, metadata, payload, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		Args:  []any{s.entry.MessageID[:], topic, s.entry.Key, s.entry.Sequence, metadata, payload, Micros(s.now)},
+		Query: "INSERT INTO outbox (message_id, topic, partition_key, sequence, metadata, payload, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)" +
+			strings.Repeat(", (?, ?, ?, ?, ?, ?, ?)", len(msgs)-1),
+		Args: args,
 	}, nil
 }
 

@@ -15,11 +15,22 @@ var errEnded = errors.New("the transaction has ended")
 // It remembers an error that ended the transaction on the server: every further statement is refused and nothing is committed,
 // even if the closure swallowed the error. Otherwise the next statement would commit by itself.
 type Tx struct {
-	dialect   Dialect
-	conn      *sql.Conn
-	ended     error // the error that ended it
-	published bool  // rows were added to the outbox
+	dialect Dialect
+	conn    *sql.Conn
+	ended   error   // the error that ended it
+	outbox  []Entry // stored together, right before the commit
+	guard   guard
 }
+
+// guard is the savepoint of a closure that shares the transaction. It is set with the closure's first change: most that fail have
+// changed nothing.
+type guard int
+
+const (
+	unguarded guard = iota // the closure is the first: what it did is undone by a rollback
+	armed                  // the next change sets the savepoint
+	set
+)
 
 // Exec runs a statement and gives the number of rows that it met, changed or not; never branch on that of an upsert. ctx does not
 // reach the statement: cancelling one undoes everybody else's in the same transaction.
@@ -37,6 +48,14 @@ func (tx *Tx) Exec(_ context.Context, query string, args ...any) (affected int64
 func (tx *Tx) exec(query string, args ...any) (sql.Result, error) {
 	if tx.ended != nil {
 		return nil, tx.refusal()
+	}
+	if tx.guard == armed {
+		if tx.dialect == MySQL { // in one packet: a round trip costs as much as the change
+			query = "SAVEPOINT closure; " + query
+		} else if _, err := tx.conn.ExecContext(context.Background(), "SAVEPOINT closure"); err != nil {
+			return nil, tx.note(err)
+		}
+		tx.guard = set
 	}
 	result, err := tx.conn.ExecContext(context.Background(), query, args...)
 	return result, tx.note(err)

@@ -52,15 +52,21 @@ func (h *PlaceOrderHandler) Handle(ctx context.Context, c PlaceOrder) (order.Ord
 }
 
 func place(ctx context.Context, tx Tx, o order.Order, placed contract.Event) error {
-	customer, err := tx.Customer(ctx, o.UserID)
+	stored, err := tx.InsertForCustomer(ctx, o)
 	if err != nil {
 		return err
 	}
-	if err := customer.CheckOrders(); err != nil {
-		return err
-	}
-	if err := tx.Insert(ctx, o); err != nil {
-		return err
+	if !stored { // the account was deleted, or no event of it has come yet
+		customer, err := tx.Customer(ctx, o.UserID)
+		if err != nil {
+			return err
+		}
+		if err := customer.CheckOrders(); err != nil {
+			return err
+		}
+		if err := tx.Insert(ctx, o); err != nil {
+			return err
+		}
 	}
 	return tx.Publish(ctx, o.Sequence, placed)
 }

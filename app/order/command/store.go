@@ -42,6 +42,9 @@ type Tx interface {
 	// PlacedBy reads the IDs of up to limit placed orders of a user, oldest first, without a lock.
 	PlacedBy(ctx context.Context, userID uuid.UUID, limit int) ([]uuid.UUID, error)
 
+	// InsertForCustomer adds an order if its customer is known and not deleted, and locks the customer as Customer does. stored is
+	// false, and nothing is locked, where it is not so.
+	InsertForCustomer(ctx context.Context, o order.Order) (stored bool, err error)
 	// Insert adds an order.
 	Insert(ctx context.Context, o order.Order) error
 	// ForUpdate reads an order and keeps others from changing it until the transaction ends. The error is order.ErrNotFound where
