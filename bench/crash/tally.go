@@ -54,8 +54,9 @@ func (t *tally) snared(caught int) {
 func (t *tally) lines() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return fmt.Sprintf("kills        %s\npauses       %s\nrollbacks    %d connections killed, %d traps laid, %d deadlocks\nleases       %d taken away\n",
-		counted(t.kills), counted(t.pauses), t.cuts, t.snares, t.caught, t.leases)
+	return fmt.Sprintf("kills        %s\npauses       %s\n", counted(t.kills), counted(t.pauses)) +
+		fmt.Sprintf("rollbacks    %d connections killed, %d traps laid, %d deadlocks\n", t.cuts, t.snares, t.caught) +
+		fmt.Sprintf("leases       %d taken away\n", t.leases)
 }
 
 // counted writes a map as "order 3, user 2", the names in order.
