@@ -7,12 +7,14 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 // blow is one thing that chaos does to a process.
 type blow struct {
 	pause  bool // SIGSTOP instead of SIGKILL
-	target *process
+	target *cluster.Process
 	label  string        // what it is counted under
 	hold   time.Duration // until it is started again, or goes on
 }
@@ -22,18 +24,18 @@ const lease = 4 * time.Second
 
 // chaos kills and pauses.
 type chaos struct {
-	cluster *cluster
-	random  *rand.Rand
-	tally   *tally
+	system *system
+	random *rand.Rand
+	tally  *tally
 
 	mu      sync.Mutex
-	busy    map[*process]bool
+	busy    map[*cluster.Process]bool
 	failed  []error
 	pending sync.WaitGroup
 }
 
-func newChaos(c *cluster, random *rand.Rand, t *tally) *chaos {
-	return &chaos{cluster: c, random: random, tally: t, busy: map[*process]bool{}}
+func newChaos(c *system, random *rand.Rand, t *tally) *chaos {
+	return &chaos{system: c, random: random, tally: t, busy: map[*cluster.Process]bool{}}
 }
 
 // run deals its blows for d: each kind once, in an order drawn, then the services' again and again. It returns when all is running
@@ -46,7 +48,7 @@ func (c *chaos) run(ctx context.Context, d time.Duration, long *blow) error {
 	}
 	deck := c.deck(true)
 	gap := d / time.Duration(len(deck)+3)
-	for pauseFor(ctx, gap/2+time.Duration(c.random.Int64N(int64(gap)))) {
+	for cluster.PauseFor(ctx, gap/2+time.Duration(c.random.Int64N(int64(gap)))) {
 		if len(deck) == 0 {
 			deck = c.deck(false)
 		}
@@ -60,8 +62,8 @@ func (c *chaos) run(ctx context.Context, d time.Duration, long *blow) error {
 // deck is one of each kind of blow, shuffled: on the services, and on what stands below them if asked.
 func (c *chaos) deck(below bool) []blow {
 	var deck []blow
-	if c.cluster.mariadb == nil {
-		whole := c.cluster.replicas[0].process
+	if c.system.mariadb == nil {
+		whole := c.system.replicas[0].Process
 		deck = []blow{
 			{target: whole, label: "process", hold: c.between(100, 1000)},
 			{target: whole, label: "process", hold: c.between(100, 1000)},
@@ -69,19 +71,19 @@ func (c *chaos) deck(below bool) []blow {
 			{pause: true, target: whole, label: "process", hold: c.between(500, 3000)},
 		}
 	} else {
-		for _, service := range serviceNames {
-			replicas := c.cluster.of(service)
+		for _, service := range cluster.Services {
+			replicas := c.system.of(service)
 			deck = append(deck,
-				blow{target: replicas[c.random.IntN(2)].process, label: service, hold: c.between(100, 3000)},
-				blow{pause: true, target: replicas[c.random.IntN(2)].process, label: service, hold: lease + c.between(500, 3000)})
+				blow{target: replicas[c.random.IntN(2)].Process, label: service, hold: c.between(100, 3000)},
+				blow{pause: true, target: replicas[c.random.IntN(2)].Process, label: service, hold: lease + c.between(500, 3000)})
 		}
 	}
-	if c.cluster.mariadb != nil && below {
+	if c.system.mariadb != nil && below {
 		deck = append(deck,
-			blow{target: c.cluster.nats, label: "nats-server", hold: c.between(100, 2000)},
-			blow{target: c.cluster.mariadb, label: "mariadbd", hold: c.between(100, 1500)},
-			blow{pause: true, target: c.cluster.nats, label: "nats-server", hold: c.between(500, 6000)},
-			blow{pause: true, target: c.cluster.mariadb, label: "mariadbd", hold: c.between(500, 6000)})
+			blow{target: c.system.nats.Process, label: "nats-server", hold: c.between(100, 2000)},
+			blow{target: c.system.mariadb.Process, label: "mariadbd", hold: c.between(100, 1500)},
+			blow{pause: true, target: c.system.nats.Process, label: "nats-server", hold: c.between(500, 6000)},
+			blow{pause: true, target: c.system.mariadb.Process, label: "mariadbd", hold: c.between(500, 6000)})
 	}
 	c.random.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
 	return deck
@@ -113,14 +115,14 @@ func (c *chaos) deal(ctx context.Context, b blow) {
 
 // strike takes the target down, and up again after the hold.
 func (c *chaos) strike(ctx context.Context, b blow) error {
-	down, up := b.target.kill, b.target.start
+	down, up := b.target.Kill, b.target.Start
 	if b.pause {
-		down, up = b.target.pause, b.target.resume
+		down, up = b.target.Pause, b.target.Resume
 	}
 	if err := down(); err != nil {
 		return err
 	}
 	c.tally.struck(b)
-	pauseFor(ctx, b.hold)
+	cluster.PauseFor(ctx, b.hold)
 	return up()
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 // fact is one event as the history keeps it.
@@ -31,7 +33,7 @@ type row struct {
 	version, sequence, total int64
 }
 
-// evidence is everything that the cluster's stores say once it is calm.
+// evidence is everything that the stores say once it is calm.
 type evidence struct {
 	history   []fact
 	orders    map[string]row
@@ -117,7 +119,7 @@ func (e *evidence) readUsers(ctx context.Context, s *stores) error {
 		var r row
 		err := scan(&id, &email, &r.version, &r.sequence)
 		e.users[name(id)] = r
-		if email == adminEmail {
+		if email == cluster.AdminEmail {
 			e.admin = name(id)
 		}
 		return err
@@ -125,7 +127,7 @@ func (e *evidence) readUsers(ctx context.Context, s *stores) error {
 }
 
 func (e *evidence) readOutboxes(ctx context.Context, s *stores) error {
-	for _, service := range serviceNames {
+	for _, service := range cluster.Services {
 		err := s.each(ctx, service, "SELECT message_id FROM outbox WHERE topic LIKE 'events.%'", func(scan func(...any) error) error {
 			var id []byte
 			err := scan(&id)
@@ -151,7 +153,7 @@ func (e *evidence) readInbox(ctx context.Context, s *stores) error {
 	if err != nil {
 		return err
 	}
-	for _, service := range serviceNames {
+	for _, service := range cluster.Services {
 		n, err := s.count(ctx, service, "SELECT COUNT(*) FROM inbox_left_out")
 		if err != nil {
 			return err

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"net/http"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 // sampled is how many orders are compared over HTTP.
@@ -11,15 +13,15 @@ const sampled = 30
 // checkFront asks the REST API, as a client would, for what was read from the tables: an empty poison queue, orders, and their
 // events.
 func checkFront(ctx context.Context, t *trial, e evidence, f *findings) {
-	token, err := signIn(ctx, t.client, t.cluster.of("user")[0].url, adminEmail, adminPassword)
+	token, err := signIn(ctx, t.client, t.system.of("user")[0].URL, cluster.AdminEmail, cluster.AdminPassword)
 	if err != nil {
 		f.addOther("the admin cannot sign in: %v", err)
 		return
 	}
 	get := func(service, path string) body {
-		replicas := t.cluster.of(service)
+		replicas := t.system.of(service)
 		a := t.client.do(ctx, request{
-			method: http.MethodGet, url: replicas[len(replicas)-1].url + path, token: token, correlation: "check",
+			method: http.MethodGet, url: replicas[len(replicas)-1].URL + path, token: token, correlation: "check",
 		})
 		if a.err != nil {
 			f.addOther("GET %s: %v", path, a.err)

@@ -7,20 +7,22 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 // leaseMetric is 1 in the process whose relay holds the lease, per service.
 const leaseMetric = "millrace_relay_lease"
 
 // checkLeases asks every replica who relays, some times over: never may two processes of a service both say that they do.
-func checkLeases(ctx context.Context, c *cluster, f *findings) {
-	for _, service := range serviceNames {
+func checkLeases(ctx context.Context, c *system, f *findings) {
+	for _, service := range cluster.Services {
 		for range 5 {
 			holders, known := 0, false
 			for _, r := range c.of(service) {
 				held, found, err := holds(ctx, r, service)
 				if err != nil {
-					f.addOther("metrics of %s: %v", r.name, err)
+					f.addOther("metrics of %s: %v", r.Name, err)
 					return
 				}
 				known = known || found
@@ -41,7 +43,7 @@ func checkLeases(ctx context.Context, c *cluster, f *findings) {
 
 // holds reads one replica's metric.
 func holds(ctx context.Context, r *replica, service string) (held, found bool, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/metrics", http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL+"/metrics", http.NoBody)
 	if err != nil {
 		return false, false, err
 	}
@@ -56,7 +58,7 @@ func holds(ctx context.Context, r *replica, service string) (held, found bool, e
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
 		line := lines.Text()
-		if !strings.HasPrefix(line, leaseMetric) || (len(r.answers) > 1 && !strings.Contains(line, `"`+service+`"`)) {
+		if !strings.HasPrefix(line, leaseMetric) || (len(r.Answers) > 1 && !strings.Contains(line, `"`+service+`"`)) {
 			continue
 		}
 		value, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)

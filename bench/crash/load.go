@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 // password is every customer's.
@@ -16,12 +18,12 @@ const password = "correct horse battery staple"
 
 // load is the clients of one round.
 type load struct {
-	cluster *cluster
-	client  *client
-	ledger  *ledger
-	shop    *shop
-	round   int
-	serial  atomic.Int64
+	system *system
+	client *client
+	ledger *ledger
+	shop   *shop
+	round  int
+	serial atomic.Int64
 }
 
 // prepare registers the round's first customers. Nothing is being killed yet, so a failure here is one.
@@ -46,7 +48,7 @@ func (l *load) run(ctx context.Context, o options) {
 // work is one client. Requests in flight are not broken off when the round ends, or the load would be at its quietest then.
 func (l *load) work(ctx context.Context, random *rand.Rand) {
 	calls := context.WithoutCancel(ctx)
-	for pauseFor(ctx, time.Duration(random.IntN(30))*time.Millisecond) {
+	for cluster.PauseFor(ctx, time.Duration(random.IntN(30))*time.Millisecond) {
 		switch n := random.IntN(1000); {
 		case n < 330:
 			l.place(calls, random)
@@ -73,13 +75,13 @@ func (l *load) send(ctx context.Context, random *rand.Rand, service string, d de
 	r.correlation = d.id
 	l.ledger.begin(d)
 	to := l.choose(random, service)
-	r.url = to.url + r.url
+	r.url = to.URL + r.url
 	a := l.client.do(ctx, r)
 	if a.status == 0 {
 		to.silent.Store(time.Now().UnixNano())
 	}
 	if a.unsent || a.status >= 500 { // ask again a little later, not a thousand times a second
-		pauseFor(ctx, time.Duration(50+random.IntN(150))*time.Millisecond)
+		cluster.PauseFor(ctx, time.Duration(50+random.IntN(150))*time.Millisecond)
 	}
 	return a, l.ledger.conclude(d.id, a)
 }
@@ -87,7 +89,7 @@ func (l *load) send(ctx context.Context, random *rand.Rand, service string, d de
 // choose draws a replica as a load balancer does: one that did not answer lately gets few requests, for it may sleep, and clients
 // that wait for it break nothing.
 func (l *load) choose(random *rand.Rand, service string) *replica {
-	replicas := l.cluster.of(service)
+	replicas := l.system.of(service)
 	r := replicas[random.IntN(len(replicas))]
 	if time.Since(time.Unix(0, r.silent.Load())) < 3*time.Second && random.IntN(20) > 0 {
 		r = replicas[(slices.Index(replicas, r)+1)%len(replicas)]
@@ -151,7 +153,7 @@ func (l *load) register(ctx context.Context, random *rand.Rand) error {
 	if what != done {
 		return a.err
 	}
-	token, err := signIn(ctx, l.client, l.cluster.of("user")[0].url, email, password)
+	token, err := signIn(ctx, l.client, l.system.of("user")[0].URL, email, password)
 	if err == nil {
 		l.shop.admit(&customer{id: a.body.ID, email: email, token: token})
 	}

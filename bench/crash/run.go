@@ -10,12 +10,14 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 // trial is one run of this program.
 type trial struct {
 	options options
-	cluster *cluster
+	system  *system
 	stores  *stores
 	js      jetstream.JetStream
 	client  *client
@@ -25,17 +27,17 @@ type trial struct {
 	ackWait time.Duration
 }
 
-// run makes the cluster, breaks it for some rounds and reports. green is false where anything was found.
+// run makes the system, breaks it for some rounds and reports. green is false where anything was found.
 func run(ctx context.Context, o options) (green bool, err error) {
 	if err := os.RemoveAll(o.dir); err != nil {
 		return false, err
 	}
 	fmt.Printf("seed %d, %d rounds of %s, %s\n", o.seed, o.rounds, o.duration, o.dir)
-	c, err := newCluster(ctx, o)
+	c, err := newSystem(ctx, o)
 	if err != nil {
 		return false, err
 	}
-	t := &trial{options: o, cluster: c, client: newClient(), ledger: newLedger(), tally: newTally(), tape: &tape{}}
+	t := &trial{options: o, system: c, client: newClient(), ledger: newLedger(), tally: newTally(), tape: &tape{}}
 	found, rounds, err := t.rounds(ctx)
 	// Everything is stopped in any case; that a service drains and exits with 0 is one more thing to check.
 	if stopped := c.stop(); stopped != nil {
@@ -56,15 +58,15 @@ func run(ctx context.Context, o options) (green bool, err error) {
 
 // rounds runs one after the other and ends with the first that found something.
 func (t *trial) rounds(ctx context.Context) (findings, int, error) {
-	if err := t.cluster.start(ctx); err != nil {
+	if err := t.system.start(ctx); err != nil {
 		return findings{}, 0, err
 	}
 	var err error
-	if t.stores, err = openStores(t.cluster); err != nil {
+	if t.stores, err = openStores(t.system); err != nil {
 		return findings{}, 0, err
 	}
 	defer t.stores.close()
-	conn, err := nats.Connect(t.cluster.natsURL, nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond),
+	conn, err := nats.Connect(t.system.natsURL, nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond),
 		nats.RetryOnFailedConnect(true), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		return findings{}, 0, err
@@ -73,7 +75,7 @@ func (t *trial) rounds(ctx context.Context) (findings, int, error) {
 	if t.js, err = jetstream.New(conn); err != nil {
 		return findings{}, 0, err
 	}
-	err = eventually(ctx, time.Minute, func(ctx context.Context) (err error) {
+	err = cluster.Eventually(ctx, time.Minute, func(ctx context.Context) (err error) {
 		t.ackWait, err = ackWait(ctx, t.js)
 		return err
 	})
@@ -89,11 +91,11 @@ func (t *trial) rounds(ctx context.Context) (findings, int, error) {
 	return findings{}, t.options.rounds, nil
 }
 
-// round breaks the cluster under load, lets it come to rest and looks at what is left.
+// round breaks the system under load, lets it come to rest and looks at what is left.
 func (t *trial) round(ctx context.Context, round int) (findings, error) {
 	began := time.Now()
 	shop := &shop{}
-	l := &load{cluster: t.cluster, client: t.client, ledger: t.ledger, shop: shop, round: round}
+	l := &load{system: t.system, client: t.client, ledger: t.ledger, shop: shop, round: round}
 	if err := l.prepare(ctx, t.options.random(1, round)); err != nil {
 		return findings{}, err
 	}
@@ -104,7 +106,7 @@ func (t *trial) round(ctx context.Context, round int) (findings, error) {
 	if err := ctx.Err(); err != nil {
 		return findings{}, errors.New("interrupted")
 	}
-	if err := settle(ctx, t.cluster, t.stores, t.js, 2*t.ackWait+2*time.Minute); err != nil {
+	if err := settle(ctx, t.system, t.stores, t.js, 2*t.ackWait+2*time.Minute); err != nil {
 		var f findings
 		f.addOther("stuck: %v", err)
 		return f, nil
@@ -130,7 +132,7 @@ func (t *trial) storm(ctx context.Context, l *load, round int) (rivals []string,
 		length = max(length, long.hold)
 	}
 	sabotage := (&squatter{stores: t.stores, random: t.options.random(3, round), tally: t.tally}).run
-	if t.cluster.mariadb != nil {
+	if t.system.mariadb != nil {
 		s := &saboteur{db: t.stores.server, shop: l.shop, random: t.options.random(3, round), tally: t.tally}
 		if err := s.prepare(ctx); err != nil {
 			return nil, fmt.Errorf("prepare sabotage: %w", err)
@@ -142,8 +144,8 @@ func (t *trial) storm(ctx context.Context, l *load, round int) (rivals []string,
 	var helpers sync.WaitGroup
 	helpers.Go(func() { l.run(working, t.options) })
 	helpers.Go(func() { sabotage(working) })
-	helpers.Go(func() { rivals = watch(working, t.cluster) })
-	err = newChaos(t.cluster, t.options.random(2, round), t.tally).run(working, length, long)
+	helpers.Go(func() { rivals = watch(working, t.system) })
+	err = newChaos(t.system, t.options.random(2, round), t.tally).run(working, length, long)
 	helpers.Wait()
 	return rivals, err
 }
@@ -151,12 +153,12 @@ func (t *trial) storm(ctx context.Context, l *load, round int) (rivals []string,
 // longPause is, in every second round, a replica that sleeps for longer than the ack wait: its messages go to the other one, and
 // it wakes up with them in its hands.
 func (t *trial) longPause(round int) *blow {
-	if t.cluster.mariadb == nil || round%2 == 1 {
+	if t.system.mariadb == nil || round%2 == 1 {
 		return nil
 	}
 	service := []string{"event", "order"}[round/2%2]
 	return &blow{
-		pause: true, target: t.cluster.of(service)[0].process, label: service + " (over the ack wait)", hold: t.ackWait + 2*time.Second,
+		pause: true, target: t.system.of(service)[0].Process, label: service + " (over the ack wait)", hold: t.ackWait + 2*time.Second,
 	}
 }
 
@@ -171,9 +173,9 @@ func (t *trial) look(ctx context.Context) (findings, error) {
 	}
 	e.stream = t.tape.messages
 	found := verify(e, t.ledger.snapshot())
-	checkLeases(ctx, t.cluster, &found)
+	checkLeases(ctx, t.system, &found)
 	checkFront(ctx, t, e, &found)
-	for _, end := range t.cluster.ends() {
+	for _, end := range t.system.ends() {
 		found.addOther("%s", end)
 	}
 	return found, nil

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 // saboteur makes transactions of the services fail: it kills their connections and lays traps that deadlock with them. And it takes
@@ -66,7 +68,7 @@ func (s *saboteur) prepare(ctx context.Context) error {
 
 // run works until ctx ends. Its own failures are no finding: the server that it works on is being killed.
 func (s *saboteur) run(ctx context.Context) {
-	for pauseFor(ctx, time.Duration(100+s.random.IntN(400))*time.Millisecond) {
+	for cluster.PauseFor(ctx, time.Duration(100+s.random.IntN(400))*time.Millisecond) {
 		attempt, cancel := context.WithTimeout(ctx, 3*time.Second)
 		switch n := s.random.IntN(10); {
 		case n < 4:
@@ -74,7 +76,7 @@ func (s *saboteur) run(ctx context.Context) {
 		case n < 8:
 			s.lay(attempt, snares[s.random.IntN(len(snares))])
 		default:
-			s.takeLease(attempt, serviceNames[s.random.IntN(len(serviceNames))])
+			s.takeLease(attempt, cluster.Services[s.random.IntN(len(cluster.Services))])
 		}
 		cancel()
 	}
@@ -121,7 +123,7 @@ func (s *saboteur) lay(ctx context.Context, trap snare) {
 	}
 	ids := trap.keys(s)
 	s.lock(ctx, conn, trap.hold, ids)
-	pauseFor(ctx, time.Duration(10+s.random.IntN(60))*time.Millisecond) // for the services to run into it
+	cluster.PauseFor(ctx, time.Duration(10+s.random.IntN(60))*time.Millisecond) // for the services to run into it
 	s.lock(ctx, conn, trap.victim, ids)
 	_, _ = conn.ExecContext(ctx, "ROLLBACK")
 	s.tally.snared(max(0, s.deadlocks(ctx)-before))

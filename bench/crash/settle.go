@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 // durables are the consumers, by the stream that they read. One that was never made has nothing to do.
@@ -18,12 +20,12 @@ var durables = map[string][]string{
 
 // settle waits until nothing is under way any more: every process works, every outbox is empty, every consumer has acknowledged
 // everything, and every event of the history has its position. What still waits at the limit is stuck, which is a finding.
-func settle(ctx context.Context, c *cluster, s *stores, js jetstream.JetStream, limit time.Duration) error {
+func settle(ctx context.Context, c *system, s *stores, js jetstream.JetStream, limit time.Duration) error {
 	if err := c.awaitReady(ctx); err != nil {
 		return err
 	}
 	calm := 0
-	return eventually(ctx, limit, func(ctx context.Context) error {
+	return cluster.Eventually(ctx, limit, func(ctx context.Context) error {
 		if err := waiting(ctx, s, js); err != nil {
 			calm = 0
 			return err
@@ -38,7 +40,7 @@ func settle(ctx context.Context, c *cluster, s *stores, js jetstream.JetStream, 
 // waiting tells what is still under way.
 func waiting(ctx context.Context, s *stores, js jetstream.JetStream) error {
 	var busy []error
-	for _, service := range serviceNames {
+	for _, service := range cluster.Services {
 		n, err := s.count(ctx, service, "SELECT COUNT(*) FROM outbox WHERE published_at IS NULL")
 		if err == nil && n > 0 {
 			err = fmt.Errorf("%d rows wait in the outbox of %s", n, service)

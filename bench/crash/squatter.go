@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 // squatter is sabotage on SQLite: it sits on the write lock of a database, as a backup tool may, so that the service's writer
@@ -16,8 +18,8 @@ type squatter struct {
 
 // run works until ctx ends.
 func (s *squatter) run(ctx context.Context) {
-	for pauseFor(ctx, time.Duration(300+s.random.IntN(1500))*time.Millisecond) {
-		service := serviceNames[s.random.IntN(len(serviceNames))]
+	for cluster.PauseFor(ctx, time.Duration(300+s.random.IntN(1500))*time.Millisecond) {
+		service := cluster.Services[s.random.IntN(len(cluster.Services))]
 		hold := time.Duration(20+s.random.IntN(400)) * time.Millisecond
 		if s.sit(ctx, service, hold) == nil {
 			s.tally.snared(0)
@@ -34,7 +36,7 @@ func (s *squatter) sit(ctx context.Context, service string, hold time.Duration) 
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	pauseFor(ctx, hold)
+	cluster.PauseFor(ctx, hold)
 	_, err = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	return err
 }

@@ -8,6 +8,8 @@ import (
 
 	_ "github.com/go-sql-driver/mysql"
 	_ "modernc.org/sqlite"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 // stores are the services' databases, seen from outside.
@@ -17,13 +19,12 @@ type stores struct {
 }
 
 // openStores opens them without reaching for them.
-func openStores(c *cluster) (*stores, error) {
+func openStores(c *system) (*stores, error) {
 	s := &stores{of: map[string]*sql.DB{}}
-	for _, service := range serviceNames {
-		driver, dsn := "mysql", c.databaseDSN+"millrace_"+service
-		if c.mariadb == nil {
-			driver = "sqlite"
-			dsn = "file:" + filepath.Join(c.dataDir, "millrace_"+service+".db") + "?mode=rw&_pragma=busy_timeout(10000)"
+	for _, service := range cluster.Services {
+		driver, dsn := "sqlite", "file:"+filepath.Join(c.dataDir, "millrace_"+service+".db")+"?mode=rw&_pragma=busy_timeout(10000)"
+		if c.mariadb != nil {
+			driver, dsn = "mysql", c.mariadb.DSN(ours)+"millrace_"+service
 		}
 		db, err := sql.Open(driver, dsn)
 		if err != nil {
@@ -36,7 +37,7 @@ func openStores(c *cluster) (*stores, error) {
 		return s, nil
 	}
 	var err error
-	s.server, err = sql.Open("mysql", c.databaseDSN)
+	s.server, err = sql.Open("mysql", c.mariadb.DSN(ours))
 	return s, err
 }
 

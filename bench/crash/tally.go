@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// tally counts what was done to the cluster.
+// tally counts what was done to the system.
 type tally struct {
 	mu     sync.Mutex
 	kills  map[string]int

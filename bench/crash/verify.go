@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// verify holds what the cluster says against what its clients know.
+// verify holds what the system says against what its clients know.
 func verify(e evidence, deeds map[string]deed) findings {
 	v := verifier{evidence: e, deeds: deeds, byDeed: map[string][]fact{}, byKey: map[string][]fact{}}
 	for _, f := range e.history {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 const (
@@ -186,10 +188,10 @@ func TestWhatAnAnswerProves(t *testing.T) {
 func TestASeedRepeatsItsChoices(t *testing.T) {
 	t.Parallel()
 	deck := func(seed uint64) (labels []string) {
-		c := &cluster{mariadb: &process{}, nats: &process{}}
-		for _, service := range serviceNames {
+		c := &system{mariadb: &cluster.MariaDB{Process: &cluster.Process{}}, nats: &cluster.NATS{Process: &cluster.Process{}}}
+		for _, service := range cluster.Services {
 			for range 2 {
-				c.replicas = append(c.replicas, &replica{process: &process{}, answers: []string{service}})
+				c.replicas = append(c.replicas, &replica{Replica: &cluster.Replica{Process: &cluster.Process{}, Answers: []string{service}}})
 			}
 		}
 		for _, b := range newChaos(c, options{seed: seed}.random(2, 1), newTally()).deck(true) {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/millrace/millrace/bench/cluster"
 )
 
 // overlap is how long two relays may both believe that they hold a lease. One that was taken away is noticed when it is renewed,
@@ -14,11 +16,11 @@ const overlap = lease + time.Second/2
 
 // watch looks at the leases while everything breaks, until ctx ends, and tells of services of which two processes held the lease
 // for too long. A process that does not answer breaks the span: it may be asleep.
-func watch(ctx context.Context, c *cluster) []string {
+func watch(ctx context.Context, c *system) []string {
 	since := map[string]time.Time{}
 	found := map[string]string{}
-	for pauseFor(ctx, 250*time.Millisecond) {
-		for _, service := range serviceNames {
+	for cluster.PauseFor(ctx, 250*time.Millisecond) {
+		for _, service := range cluster.Services {
 			if len(c.of(service)) < 2 {
 				continue
 			}
@@ -38,7 +40,7 @@ func watch(ctx context.Context, c *cluster) []string {
 }
 
 // allHold reports whether every process of a service says that it holds the lease.
-func allHold(ctx context.Context, c *cluster, service string) bool {
+func allHold(ctx context.Context, c *system, service string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
 	for _, r := range c.of(service) {
