@@ -285,6 +285,9 @@ func TestForeignCursorsAndBadFiltersAreRefused(t *testing.T) {
 	}
 	status, body := a.call(t, "admin", http.MethodGet, "/api/events?limit=1&cursor="+cursor)
 	require.Equal(t, http.StatusUnprocessableEntity, status, "another's cursor: %s", body)
+	_, body = a.call(t, "operator", http.MethodGet, "/api/events?after=yesterday")
+	require.Equal(t, []rest.Violation{{Location: "query.after", Message: "must be a time as in RFC 3339: 2026-01-31T12:00:00Z"}},
+		decode[rest.Problem](t, body).Errors)
 }
 
 func TestPoisonIsShownAndRequeuedOnce(t *testing.T) {

@@ -46,7 +46,7 @@ func TestUpdateRefuses(t *testing.T) {
 		"item null":       {`{"items":[null]}`, 422, "body.items[0]"},
 		"broken item":     {`{"items":[{"sku":"book","quantity":0,"unit_price":1}]}`, 422, "body.items[0].quantity"},
 		"unknown field":   {`{"items":[{"sku":"book","quantity":1,"unit_price":1,"x":1}]}`, 422, "body.items[0].x"},
-		"beyond 64 bits":  {`{"items":[{"sku":"book","quantity":98765432109876543210,"unit_price":1}]}`, 422, "body"},
+		"beyond 64 bits":  {`{"items":[{"sku":"book","quantity":98765432109876543210,"unit_price":1}]}`, 422, "body.items"},
 		"items no array":  {`{"items":"secret"}`, 422, "body.items"},
 		"note no string":  {`{"note":7}`, 422, "body.note"},
 		"long note":       {`{"note":"` + strings.Repeat("x", 1001) + `"}`, 422, "body.note"},

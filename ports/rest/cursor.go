@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 
 	"github.com/millrace/millrace/app/fault"
 )
@@ -35,7 +36,7 @@ func (c Cursors) Seal(scope string, position any) string {
 func (c Cursors) Open(scope, cursor string, position any) error {
 	foreign := fault.NewInvalid(fault.Field{Location: "query.cursor", Message: "is not a cursor of this list"})
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(sealed) < cursorMAC {
+	if err != nil || len(sealed) < cursorMAC || strings.ContainsAny(cursor, "\r\n") { // base64 passes over line ends
 		return foreign
 	}
 	payload := sealed[cursorMAC:]

@@ -41,6 +41,7 @@ func TestCursors(t *testing.T) {
 		"changed":        {cursors, "GET /api/orders?status=placed caller=1", string(flipped)},
 		"cut":            {cursors, "GET /api/orders?status=placed caller=1", cursor[:8]},
 		"longer":         {cursors, "GET /api/orders?status=placed caller=1", cursor + "AA"},
+		"line end in it": {cursors, "GET /api/orders?status=placed caller=1", cursor[:8] + "\n" + cursor[8:]},
 		"made up":        {cursors, "GET /api/orders?status=placed caller=1", madeUp},
 		"no base64":      {cursors, "GET /api/orders?status=placed caller=1", "!"},
 		"empty":          {cursors, "GET /api/orders?status=placed caller=1", ""},

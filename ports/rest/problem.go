@@ -229,8 +229,14 @@ func fieldOf(err error) fault.Field {
 	}
 	detail := d.ErrorDetail()
 	f := fault.Field{Location: detail.Location, Message: detail.Message}
+	if place, ok := strings.CutPrefix(f.Message, misfitAt); ok {
+		f.Location, f.Message = place, "must be a whole number of at most 64 bits, without point or exponent"
+	}
 	if strings.HasPrefix(f.Message, "invalid value: ") {
 		f.Message = "is not valid" // what follows is a parser's error, which quotes its input
+	}
+	if strings.HasPrefix(f.Message, "invalid date/time") {
+		f.Message = "must be a time as in RFC 3339: 2026-01-31T12:00:00Z" // huma says it in Go's own notation
 	}
 	if len(f.Location) > maxLocation {
 		f.Location = strings.ToValidUTF8(f.Location[:maxLocation], "") + "…"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -29,7 +30,11 @@ var (
 // trailing data, invalid UTF-8 and a key that appears twice in one object, at any depth, are refused.
 func readJSON(data []byte, v any) error {
 	if plain, ok := v.(*any); ok {
-		if err := json.Unmarshal(data, plain); err != nil {
+		err := json.Unmarshal(data, plain)
+		if errors.Is(err, strconv.ErrRange) {
+			err = json.Unmarshal(data, plain, boundless)
+		}
+		if err != nil {
 			return malformed(data, err)
 		}
 		return nil
@@ -39,6 +44,20 @@ func readJSON(data []byte, v any) error {
 	}
 	return nil
 }
+
+// boundless reads a number beyond float64 as infinite. It is well-formed JSON: to refuse it is the schema's, or misfit's, who name
+// its place.
+var boundless = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
+	if d.PeekKind() != '0' {
+		return errors.ErrUnsupported
+	}
+	number, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	*v, _ = strconv.ParseFloat(string(number), 64) // the error says that it is infinite
+	return nil
+}))
 
 func malformed(data []byte, err error) error {
 	rule := "is not valid JSON"
@@ -56,13 +75,29 @@ func malformed(data []byte, err error) error {
 	return errors.New(rule)
 }
 
-// misfit is for what the schema let pass and the type cannot hold, as a number beyond 64 bits.
+// misfitAt begins the message of a misfit, before its place. huma passes on nothing of an error but its text, and fieldOf
+// takes the place out of it.
+const misfitAt = "does not fit at "
+
+// misfit is for what the schema let pass and the type cannot hold: a number beyond 64 bits, or a whole one that is written with a
+// point or an exponent.
 func misfit(err error) error {
-	place := ""
-	if e, ok := errors.AsType[*json.SemanticError](err); ok && e.JSONPointer != "" {
-		place = " at " + strings.ReplaceAll(strings.TrimPrefix(string(e.JSONPointer), "/"), "/", ".")
+	place := "body"
+	if e, ok := errors.AsType[*json.SemanticError](err); ok {
+		for token := range e.JSONPointer.Tokens() {
+			if isIndex(token) {
+				place += "[" + token + "]"
+			} else {
+				place += "." + token
+			}
+		}
 	}
-	return errors.New("has a value out of range" + place)
+	return errors.New(misfitAt + place)
+}
+
+// isIndex tells a place in an array from a name. A name of digits alone is taken for one too: the API has none.
+func isIndex(token string) bool {
+	return token != "" && strings.Trim(token, "0123456789") == ""
 }
 
 var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
