@@ -29,7 +29,14 @@ const (
 	exitConfig = 2
 )
 
+// gcPercent trades memory for time: the services hold little that lives long, and with the default of 100 a tenth of the
+// processors' time goes into collecting a heap of some 10 MiB. GOGC overrides it.
+const gcPercent = 400
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, nil))

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -168,25 +169,32 @@ func (s *stretch) publish(p Pending) {
 		s.w.failed(p.ID, s.cfg.Now())
 		return
 	}
-	s.cfg.Broker.PublishAsync(p.Topic, toMessage(p), func(streamSequence uint64, err error) {
+	msg, err := toMessage(p)
+	if err != nil {
+		s.outcomes.put(result{id: p.ID, err: err})
+		return
+	}
+	s.cfg.Broker.PublishAsync(p.Topic, msg, func(streamSequence uint64, err error) {
 		s.outcomes.put(result{id: p.ID, streamSequence: streamSequence, err: err})
 	})
 }
 
 // toMessage is the message of a row: it has the event's ID, and names the one by which the broker tells repeats where that is another.
-func toMessage(p Pending) *message.Message {
-	id := p.Metadata[contract.MetaID]
+func toMessage(p Pending) (*message.Message, error) {
+	metadata, err := p.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	id := metadata[contract.MetaID]
 	if id == "" {
 		id = p.MessageID
 	}
 	msg := message.NewMessage(id, p.Payload)
-	for k, v := range p.Metadata {
-		msg.Metadata.Set(k, v)
-	}
+	maps.Copy(msg.Metadata, metadata)
 	if id != p.MessageID {
 		msg.Metadata.Set(MetaDeduplicationID, p.MessageID)
 	}
-	return msg
+	return msg, nil
 }
 
 // settleOutcomes gives the window what came back; where goOn, what follows acknowledged rows is published.

@@ -3,6 +3,7 @@ package router
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,9 +75,8 @@ func (o *table) fresh(key string, sequence int64) Pending {
 	name := "m" + strconv.FormatInt(id, 10)
 	return Pending{
 		ID: id, MessageID: name, Topic: "events.order.placed.v1", Key: key, Sequence: sequence,
-		Metadata: map[string]string{
-			contract.MetaID: name, contract.MetaPartitionKey: key, contract.MetaSequence: strconv.FormatInt(sequence, 10),
-		},
+		Encoded: fmt.Appendf(nil, `{%q: %q, %q: %q, %q: "%d"}`,
+			contract.MetaID, name, contract.MetaPartitionKey, key, contract.MetaSequence, sequence),
 		Payload: []byte(name), CreatedAt: o.now(),
 	}
 }

@@ -190,7 +190,7 @@ func (w *window) acked(id int64, streamSequence uint64) (done Published, next *P
 	w.inFlight--
 	w.unmarked++
 	w.bytes -= len(r.row.Payload)
-	r.row.Payload, r.row.Metadata = nil, nil
+	r.row.Payload, r.row.Encoded = nil, nil
 	delete(w.failing, r.lane)
 	l.current = 0
 	if len(l.queue) > 0 {

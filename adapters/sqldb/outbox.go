@@ -104,14 +104,10 @@ func (o *Outbox) Pending(ctx context.Context, after int64, limit int) (pending [
 		var (
 			p         router.Pending
 			id        uuid.UUID
-			metadata  []byte
 			createdAt int64
 		)
-		if err := rows.Scan(&p.ID, &id, &p.Topic, &p.Key, &p.Sequence, &metadata, &p.Payload, &createdAt); err != nil {
+		if err := rows.Scan(&p.ID, &id, &p.Topic, &p.Key, &p.Sequence, &p.Encoded, &p.Payload, &createdAt); err != nil {
 			return nil, fmt.Errorf("read the outbox: %w", err)
-		}
-		if err := json.Unmarshal(metadata, &p.Metadata); err != nil {
-			return nil, fmt.Errorf("metadata of outbox row %d: %w", p.ID, err)
 		}
 		p.MessageID, p.CreatedAt = id.String(), FromMicros(createdAt)
 		pending = append(pending, p)

@@ -46,12 +46,14 @@ func TestEventIsStoredByteForByteWithItsEnvelope(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, rows[0].Payload)
 		require.Equal(t, "events.order.placed.v1", rows[0].Topic)
-		e := contract.ParseEnvelope(rows[0].MessageID, rows[0].Metadata, rows[0].Payload)
+		metadata, err := rows[0].Metadata()
+		require.NoError(t, err)
+		e := contract.ParseEnvelope(rows[0].MessageID, metadata, rows[0].Payload)
 		require.Equal(t, contract.Envelope{
 			ID: rows[0].MessageID, Type: contract.TypeOrderPlaced, Source: contract.SourceOrder, Key: "o-1", Sequence: 3, Time: k.clock.now(),
 			CorrelationID: "c-1", CausationID: "e-0", Data: want,
 		}, e)
-		require.Equal(t, rows[0].MessageID, rows[0].Metadata[contract.MetaID])
+		require.Equal(t, rows[0].MessageID, metadata[contract.MetaID])
 	})
 }
 
@@ -191,7 +193,8 @@ func TestPoisonMessageCarriesEverything(t *testing.T) {
 		require.Equal(t, "poison."+consumer, row.Topic)
 		require.Equal(t, id.String(), row.MessageID)
 		require.Equal(t, []byte(`{}`), row.Payload)
-		m := row.Metadata
+		m, err := row.Metadata()
+		require.NoError(t, err)
 		require.Equal(t, id.String(), m[router.MetaPoisonID])
 		require.Equal(t, id.String(), m[router.MetaDeduplicationID])
 		require.Equal(t, e.ID, m[contract.MetaID], "an ID made from the message's place goes with it")

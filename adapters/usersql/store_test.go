@@ -47,7 +47,9 @@ func published(t *testing.T, outbox *sqldb.Outbox) (events []contract.Envelope) 
 	pending, err := outbox.Pending(t.Context(), 0, 100_000)
 	require.NoError(t, err)
 	for _, p := range pending {
-		events = append(events, contract.ParseEnvelope(p.MessageID, p.Metadata, p.Payload))
+		metadata, err := p.Metadata()
+		require.NoError(t, err)
+		events = append(events, contract.ParseEnvelope(p.MessageID, metadata, p.Payload))
 	}
 	return events
 }

@@ -106,21 +106,23 @@ func (t *trial) round(ctx context.Context, round int) (findings, error) {
 	if err := ctx.Err(); err != nil {
 		return findings{}, errors.New("interrupted")
 	}
-	if err := settle(ctx, t.system, t.stores, t.js, 2*t.ackWait+2*time.Minute); err != nil {
+	broken := time.Since(began)
+	last, err := settle(ctx, t.system, t.stores, t.js, 2*t.ackWait+2*time.Minute)
+	if err != nil {
 		var f findings
 		f.addOther("stuck: %v", err)
 		return f, nil
 	}
-	calm := time.Now()
+	calm := time.Since(began) - broken
 	found, err := t.look(ctx)
 	if err != nil {
 		return found, err
 	}
 	found.other = append(found.other, rivals...)
 	outcomes, orders := t.ledger.tally()
-	fmt.Printf("round %d: %d orders, %d done, %d refused, %d unanswered; calm after %s, %s in all: %s",
+	fmt.Printf("round %d: %d orders, %d done, %d refused, %d unanswered; %s of trouble, calm %s later (waited for: %s)\n  %s",
 		round, orders, outcomes[done], outcomes[refused], outcomes[open],
-		calm.Sub(began).Round(time.Second), time.Since(began).Round(time.Second), found.line())
+		broken.Round(time.Second), calm.Round(time.Second), last, found.line())
 	return found, nil
 }
 

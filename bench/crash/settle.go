@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,15 +20,17 @@ var durables = map[string][]string{
 }
 
 // settle waits until nothing is under way any more: every process works, every outbox is empty, every consumer has acknowledged
-// everything, and every event of the history has its position. What still waits at the limit is stuck, which is a finding.
-func settle(ctx context.Context, c *system, s *stores, js jetstream.JetStream, limit time.Duration) error {
+// everything, and every event of the history has its position. What still waits at the limit is stuck, which is a finding. last is
+// what was waited for at the end.
+func settle(ctx context.Context, c *system, s *stores, js jetstream.JetStream, limit time.Duration) (last string, err error) {
 	if err := c.awaitReady(ctx); err != nil {
-		return err
+		return "", err
 	}
 	calm := 0
-	return cluster.Eventually(ctx, limit, func(ctx context.Context) error {
+	last = "nothing"
+	err = cluster.Eventually(ctx, limit, func(ctx context.Context) error {
 		if err := waiting(ctx, s, js); err != nil {
-			calm = 0
+			calm, last = 0, strings.ReplaceAll(err.Error(), "\n", ", ")
 			return err
 		}
 		if calm++; calm < 5 { // a request that a paused process held may come to life between two looks
@@ -35,6 +38,7 @@ func settle(ctx context.Context, c *system, s *stores, js jetstream.JetStream, l
 		}
 		return nil
 	})
+	return last, err
 }
 
 // waiting tells what is still under way.

@@ -130,8 +130,10 @@ func (a api) published(t *testing.T) (types []string) {
 	pending, err := a.outbox.Pending(context.WithoutCancel(t.Context()), 0, 1000) // also in a cleanup
 	require.NoError(t, err)
 	for _, p := range pending {
-		require.Equal(t, "request-1", p.Metadata[contract.MetaCorrelation])
-		types = append(types, p.Metadata[contract.MetaType])
+		metadata, err := p.Metadata()
+		require.NoError(t, err)
+		require.Equal(t, "request-1", metadata[contract.MetaCorrelation])
+		types = append(types, metadata[contract.MetaType])
 	}
 	return types
 }

@@ -140,15 +140,20 @@ func requeuedMessage(t *testing.T, b Bench) {
 	require.NotEqual(t, c.Message.ID, sent[0].MessageID, "the broker has seen the event's ID")
 	require.Equal(t, c.Message.Data, sent[0].Payload)
 	metadata := contract.Envelope{
-		ID: c.Message.ID, Type: contract.TypeUserCreated, Source: contract.SourceUser, Key: want.Key, Sequence: 1, Time: begin, CorrelationID: "corr",
+		ID: c.Message.ID, Type: contract.TypeUserCreated, Source: contract.SourceUser, Key: want.Key, Sequence: 1, Time: begin,
+		CorrelationID: "corr",
 	}.Metadata()
 	metadata["own"], metadata[router.MetaRound] = "value", "3"
-	require.Equal(t, metadata, sent[0].Metadata)
+	got, err := sent[0].Metadata()
+	require.NoError(t, err)
+	require.Equal(t, metadata, got)
 
 	require.Equal(t, "requeue.event-history", sent[1].Topic)
+	got, err = sent[1].Metadata()
+	require.NoError(t, err)
 	require.Equal(t, map[string]string{
 		contract.MetaID: bare.Message.ID, contract.MetaType: contract.TypeUserCreated, router.MetaRound: "1",
-	}, sent[1].Metadata, "what was told by subject and place in the stream is written down")
+	}, got, "what was told by subject and place in the stream is written down")
 }
 
 func undoneRequeue(t *testing.T, b Bench) {
@@ -201,6 +206,10 @@ func nextRound(t *testing.T, b Bench) {
 	sent := sentBack(t, b)
 	require.Len(t, sent, 2)
 	require.NotEqual(t, sent[0].MessageID, sent[1].MessageID)
-	require.Equal(t, sent[0].Metadata[contract.MetaID], sent[1].Metadata[contract.MetaID])
-	require.Equal(t, "2", sent[1].Metadata[router.MetaRound])
+	once, err := sent[0].Metadata()
+	require.NoError(t, err)
+	twice, err := sent[1].Metadata()
+	require.NoError(t, err)
+	require.Equal(t, once[contract.MetaID], twice[contract.MetaID])
+	require.Equal(t, "2", twice[router.MetaRound])
 }
