@@ -107,7 +107,7 @@ func (t *trial) round(ctx context.Context, round int) (findings, error) {
 		return findings{}, errors.New("interrupted")
 	}
 	broken := time.Since(began)
-	last, err := settle(ctx, t.system, t.stores, t.js, 2*t.ackWait+2*time.Minute)
+	last, err := settle(ctx, t.system, t.stores, t.js, 2*t.ackWait+5*time.Minute)
 	if err != nil {
 		var f findings
 		f.addOther("stuck: %v", err)
