@@ -14,11 +14,22 @@ import (
 
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
+	"github.com/millrace/millrace/app/contract"
 )
 
 // The server commits, and the connection breaks before its answer arrives.
 func TestLostAnswerOfACommitIsUnknown(t *testing.T) {
 	t.Parallel()
+	for name, publish := range map[string]bool{"alone": false, "behind outbox rows": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lostAnswer(t, publish)
+		})
+	}
+}
+
+func lostAnswer(t *testing.T, publish bool) {
+	t.Helper()
 	direct := sqldbtest.Open(t, sqldbtest.MySQL(t), things)
 	var name string
 	require.NoError(t, direct.QueryRow(t.Context(), "SELECT DATABASE()").Scan(&name))
@@ -34,6 +45,11 @@ func TestLostAnswerOfACommitIsUnknown(t *testing.T) {
 	ran := 0
 	err = db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
 		ran++
+		if publish {
+			if err := newKeeper(t, db, false).outbox.Publish(ctx, tx, 1, contract.OrderDeleted{}); err != nil {
+				return err
+			}
+		}
 		return insert(2)(ctx, tx)
 	})
 	require.ErrorIs(t, err, sqldb.ErrOutcomeUnknown)

@@ -119,12 +119,7 @@ func (db *DB) group(first *job) {
 		db.separately(members)
 		return
 	}
-	if err := t.storeOutbox(); err != nil {
-		t.rollback()
-		db.separately(members)
-		return
-	}
-	switch outcome, err := t.commit(); outcome {
+	switch outcome, err := t.finish(); outcome {
 	case committed:
 		db.wakeRelay(len(t.tx.outbox) > 0)
 		for _, m := range members {
@@ -201,7 +196,7 @@ func (db *DB) attempt(j *job) (final bool, err error) {
 		return errors.Is(err, errConnect), classify(err)
 	}
 	if err = t.call(j, unguarded); err == nil {
-		err = t.storeOutbox()
+		err = t.storeOutbox(t.tx.outbox)
 	}
 	if err != nil || t.tx.ended != nil {
 		t.rollback()
@@ -323,20 +318,40 @@ func (t *transaction) end(err error) {
 
 func (t *transaction) commit() (outcome, error) {
 	_, err := t.tx.conn.ExecContext(context.Background(), "COMMIT")
+	return t.ending(err)
+}
+
+// finish stores the outbox and commits; on MySQL both travel in one packet, where they fit.
+func (t *transaction) finish() (outcome, error) {
+	left := t.tx.outbox
+	if n := batch(left); t.tx.dialect == MySQL && n > 0 && n == len(left) {
+		return t.ending(t.tx.store(left, "; COMMIT"))
+	}
+	if err := t.storeOutbox(left); err != nil {
+		t.rollback()
+		return undone, err
+	}
+	return t.commit()
+}
+
+// ending closes the transaction behind the answer to its COMMIT.
+func (t *transaction) ending(err error) (outcome, error) {
 	if err == nil {
 		t.close(nil)
 		return committed, nil
 	}
-	_ = t.tx.note(err)
 	t.end(err)
 	t.rollback()
 	return outcomeOf(err), fmt.Errorf("commit: %w", err)
 }
 
-// outcomeOf reads the error of a COMMIT. The driver's ErrBadConn means that nothing of the statement was sent, and a deadlock,
-// a busy or a full database that nothing was stored.
+// outcomeOf reads the error of a COMMIT, or of outbox rows with a COMMIT behind them. A server that answers with an error has not
+// committed, unless it was interrupted in the middle of it; the driver's ErrBadConn means that nothing of the statement was sent.
 func outcomeOf(err error) outcome {
-	if e, ok := errors.AsType[*mysql.MySQLError](err); ok && slices.Contains([]uint16{1213, 1205, 1020}, e.Number) {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		if slices.Contains(mysqlAway, e.Number) || slices.Contains(mysqlInterrupted, e.Number) {
+			return unknown
+		}
 		return undone
 	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok && slices.Contains([]int{sqliteBusy, sqliteLocked, sqliteFull}, e.Code()&0xff) {

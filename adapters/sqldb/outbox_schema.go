@@ -21,14 +21,10 @@ const (
 
 // storeOutbox writes what the closures wanted published, through Watermill's publisher on the same transaction: all of it in one
 // statement, mostly. Any error undoes the transaction.
-func (t *transaction) storeOutbox() error {
-	for left := t.tx.outbox; len(left) > 0; {
-		n, size := 0, 0
-		for n < len(left) && n < rowsAtOnce && (n == 0 || size+left[n].size() <= bytesAtOnce) {
-			size += left[n].size()
-			n++
-		}
-		if err := t.tx.store(left[:n]); err != nil {
+func (t *transaction) storeOutbox(entries []Entry) error {
+	for left := entries; len(left) > 0; {
+		n := batch(left)
+		if err := t.tx.store(left[:n], ""); err != nil {
 			t.end(err)
 			return err
 		}
@@ -37,8 +33,20 @@ func (t *transaction) storeOutbox() error {
 	return nil
 }
 
-func (tx *Tx) store(entries []Entry) error {
-	publisher, err := wmsql.NewPublisher(executor{tx}, wmsql.PublisherConfig{SchemaAdapter: outboxSchema{entries}}, watermill.NopLogger{})
+// batch is how many of the entries one statement takes, from the first on.
+func batch(entries []Entry) (n int) {
+	size := 0
+	for n < len(entries) && n < rowsAtOnce && (n == 0 || size+entries[n].size() <= bytesAtOnce) {
+		size += entries[n].size()
+		n++
+	}
+	return n
+}
+
+// store writes entries; then is a statement that follows in the same packet.
+func (tx *Tx) store(entries []Entry, then string) error {
+	tx.guard = unguarded
+	publisher, err := wmsql.NewPublisher(executor{tx, then}, wmsql.PublisherConfig{SchemaAdapter: outboxSchema{entries}}, watermill.NopLogger{})
 	if err != nil {
 		return fmt.Errorf("outbox publisher: %w", err)
 	}
@@ -98,18 +106,21 @@ func (outboxSchema) SchemaInitializingQueries(string) []wmsql.Query { return nil
 func (outboxSchema) SubscribeIsolationLevel() sql.IsolationLevel { return sql.LevelReadCommitted }
 
 // executor lets Watermill's publisher write through a Tx, so that the door hears of each error.
-type executor struct{ tx *Tx }
+type executor struct {
+	tx   *Tx
+	then string
+}
 
 var errWriteOnly = errors.New("the publisher only writes")
 
 // ExecContext implements wmsql.ContextExecutor.
 func (e executor) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
-	return e.tx.exec(query, args...)
+	return e.tx.exec(query+e.then, args...)
 }
 
 // Exec implements wmsql.ContextExecutor.
 func (e executor) Exec(query string, args ...any) (sql.Result, error) {
-	return e.tx.exec(query, args...)
+	return e.tx.exec(query+e.then, args...)
 }
 
 // Query implements wmsql.ContextExecutor.
