@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/millrace/millrace/adapters/eventsql"
 	"github.com/millrace/millrace/adapters/natsjs"
+	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/bench/cluster"
 )
 
@@ -194,8 +196,8 @@ func (w backlogWatch) look(ctx context.Context) (g glance, err error) {
 	return g, server.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Com_commit'").Scan(&name, &g.commits)
 }
 
-const insertHistory = `INSERT INTO history (event_id, type, source, partition_key, sequence, time, recorded_at, correlation_id, causation_id,
-	metadata, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const insertHistory = `INSERT INTO history (event_id, type, source, partition_key, sequence, time, recorded_at, correlation_id,
+	causation_id, metadata, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // recordAlone gives how many rows a second go into a history when each has a transaction of its own.
 func (l *lab) recordAlone(ctx context.Context, lite bool, connections int) (float64, error) {
@@ -207,23 +209,27 @@ func (l *lab) recordAlone(ctx context.Context, lite bool, connections int) (floa
 	t, err := drive(ctx, connections, l.phase, nil, func(context.Context, int) (*worker, error) {
 		var s sampler
 		e, err := s.next()
+		if err != nil {
+			return nil, err
+		}
+		metadata, err := json.Marshal(e.metadata)
 		step := func(ctx context.Context) error {
 			id, now := uuid.Must(uuid.NewV7()), time.Now().UnixMicro()
-			return record(ctx, db, id, now, e)
+			return record(ctx, db, id, now, e, metadata)
 		}
 		return &worker{step: step, close: func() {}}, err
 	})
 	return t.rate, err
 }
 
-func record(ctx context.Context, db *sql.DB, id uuid.UUID, now int64, e event) error {
+func record(ctx context.Context, db *sql.DB, id uuid.UUID, now int64, e event, metadata []byte) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	_, err = tx.ExecContext(ctx, insertHistory, id[:], e.metadata["ce-type"], e.metadata["ce-source"], id.String(), e.sequence, now, now,
-		e.metadata["correlation_id"], "", []byte(fmt.Sprint(e.metadata)), e.payload)
+	_, err = tx.ExecContext(ctx, insertHistory, id[:], e.metadata[contract.MetaType], e.metadata[contract.MetaSource], id.String(), e.sequence, now, now,
+		e.metadata[contract.MetaCorrelation], "", metadata, e.payload)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,8 @@ func (l *lab) folder(name string) (string, error) {
 // open connects to a database of the run's MariaDB as a program of its own would, with as many connections. One round trip per
 // statement and READ COMMITTED, as the services have it.
 func (l *lab) open(database string, connections int) (*sql.DB, error) {
-	db, err := sql.Open("mysql", l.mariadb.DSN(benchAccount)+database+"?interpolateParams=true&parseTime=true&tx_isolation=%27READ-COMMITTED%27")
+	const settings = "?interpolateParams=true&parseTime=true&tx_isolation=%27READ-COMMITTED%27"
+	db, err := sql.Open("mysql", l.mariadb.DSN(benchAccount)+database+settings)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,9 @@ type tally struct {
 const warm = 500 * time.Millisecond
 
 // drive lets n workers work, for a moment and then for d, which counts.
-func drive(ctx context.Context, n int, d time.Duration, watched []*cluster.Process, hire func(ctx context.Context, i int) (*worker, error)) (tally, error) {
+func drive(
+	ctx context.Context, n int, d time.Duration, watched []*cluster.Process, hire func(ctx context.Context, i int) (*worker, error),
+) (tally, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	workers := make([]*worker, n)

@@ -89,7 +89,8 @@ func (p poller) turn(ctx context.Context) error {
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	_, err = p.db.ExecContext(ctx, "UPDATE outbox SET stream_sequence = 1 WHERE id IN (?"+strings.Repeat(", ?", len(ids)-1)+") LIMIT "+strconv.Itoa(len(ids)), ids...)
+	places := "(?" + strings.Repeat(", ?", len(ids)-1) + ")"
+	_, err = p.db.ExecContext(ctx, "UPDATE outbox SET stream_sequence = 1 WHERE id IN "+places+" LIMIT "+strconv.Itoa(len(ids)), ids...)
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,7 +18,8 @@ import (
 const (
 	insertOrder = `INSERT INTO orders (id, user_id, status, items, currency, total, note, version, sequence, created_at, updated_at,
 		cancelled_at, cancel_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	insertOutbox = "INSERT INTO outbox (message_id, topic, partition_key, sequence, metadata, payload, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+	insertOutbox = `INSERT INTO outbox (message_id, topic, partition_key, sequence, metadata, payload, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`
 )
 
 // rows are an order and its event as the order service stored them.
@@ -107,7 +109,8 @@ func (l *lab) tables(ctx context.Context, lite bool, connections int, migrations
 	if !lite {
 		return l.open(name, connections)
 	}
-	db, err := sql.Open("sqlite", fmt.Sprintf("file:%s/%s.db?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", l.dir, name))
+	const settings = "?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(l.dir, name+".db")+settings)
 	if err == nil {
 		db.SetMaxOpenConns(1) // SQLite has one writer
 	}
