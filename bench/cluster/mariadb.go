@@ -49,12 +49,15 @@ func NewMariaDB(ctx context.Context, dir string, accounts ...string) (*MariaDB, 
 			"--max-connections=500", "--init-file="+begin, "--pid-file="+filepath.Join(data, "mariadbd.pid"))...),
 	}
 	m := &MariaDB{Process: p, Address: address}
+	if err := mysql.SetLogger(silent{}); err != nil {
+		return nil, err
+	}
 	db, err := sql.Open("mysql", m.DSN(accounts[0]))
 	if err != nil {
 		return nil, err
 	}
 	p.Ready = db.PingContext
-	return m, mysql.SetLogger(silent{})
+	return m, nil
 }
 
 // DSN is how the driver reaches the server as account; the name of a database may follow.
