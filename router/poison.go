@@ -42,7 +42,7 @@ func (c *consumer) settle(ctx context.Context, h *handling, msg *message.Message
 	case leaveAlone:
 		h.leave()
 	case putBack:
-		h.back(early, growing(earlyMin, earlyMax, h.delivery.Count))
+		h.back(early, earlyDelay(err, h.delivery.Count))
 	case pauseAll:
 		if !errors.Is(err, errGate) {
 			c.gate.shut(ctx, err)
@@ -106,7 +106,7 @@ func (c *consumer) notSettled(ctx context.Context, h *handling, err error) {
 	case ctx.Err() != nil || c.isClosing():
 		h.leave()
 	case decide(err) == putBack: // its predecessors are not through yet
-		h.back(early, growing(earlyMin, earlyMax, h.delivery.Count))
+		h.back(early, earlyDelay(err, h.delivery.Count))
 	case decide(err) == pauseAll || fault.Cancelled(err):
 		c.gate.shut(ctx, err)
 		h.back(paused, growing(pauseMin, pauseMax, h.delivery.Count))

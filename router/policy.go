@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"time"
 
 	"github.com/millrace/millrace/app/fault"
@@ -48,6 +49,28 @@ func growing(least, most time.Duration, n int) time.Duration {
 		d *= 2
 	}
 	return min(d, most)
+}
+
+// ahead is what an Early error may tell of itself: how many of its predecessors are missing.
+type ahead interface {
+	error
+	Ahead() int64
+}
+
+// Events of a key that were put back come back one behind the other, in their order: in any other, each round would let but one or
+// two of them pass.
+const (
+	aheadStep = 50 * time.Millisecond
+	aheadMost = 5 * time.Second
+)
+
+// earlyDelay is how long an event waits for its predecessors, at its nth delivery.
+func earlyDelay(err error, n int) time.Duration {
+	delay := growing(earlyMin, earlyMax, n)
+	if e, ok := errors.AsType[ahead](err); ok {
+		delay += time.Duration(min(e.Ahead(), int64(aheadMost/aheadStep))) * aheadStep
+	}
+	return delay
 }
 
 // late gives the delay after which an event that failed attempts times in this round comes back. more is false where it is given

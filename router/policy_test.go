@@ -77,3 +77,21 @@ func TestGrowing(t *testing.T) {
 	require.Equal(t, []time.Duration{100 * ms, 100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 5000 * ms, 5000 * ms}, delays)
 	require.Equal(t, earlyMax, growing(earlyMin, earlyMax, 1_000_000), "never overflows")
 }
+
+type tooEarly struct{ missing int64 }
+
+func (tooEarly) Error() string   { return "early" }
+func (e tooEarly) Ahead() int64  { return e.missing }
+func (e tooEarly) Unwrap() error { return fault.New(fault.Early, "early", "early") }
+
+func TestEarlyEventsOfAKeyComeBackInTheirOrder(t *testing.T) {
+	t.Parallel()
+	last := time.Duration(0)
+	for missing := range int64(60) {
+		delay := earlyDelay(tooEarly{missing + 1}, 20)
+		require.Greater(t, delay, last)
+		last = delay
+	}
+	require.Equal(t, earlyMax+aheadMost, earlyDelay(tooEarly{1 << 40}, 20), "never overflows")
+	require.Equal(t, earlyMin, earlyDelay(fault.New(fault.Early, "early", "early"), 1))
+}

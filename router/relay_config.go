@@ -21,13 +21,13 @@ type RelayConfig struct {
 	Contend  time.Duration // between attempts to get the lease; an eighth of LeaseTTL
 
 	Poll   time.Duration // reads the outbox without being woken, for what other processes wrote; 250 ms
-	Gather time.Duration // the least distance of two passes over the outbox: under load one pass takes many rows; 10 ms
+	Gather time.Duration // the least distance of two passes over the outbox, behind passes that took few rows; 3 ms
 	Settle time.Duration // how long stopping waits for outcomes, and then for marks; 2 s
 
 	Window int           // rows without an acknowledgement; 2048
 	Page   int           // rows in a read; 500
 	Marks  int           // rows in a mark; 500
-	Linger time.Duration // how long a mark waits for company; 8 ms
+	Linger time.Duration // how long a mark waits for company; 25 ms
 
 	Keep      time.Duration // acknowledged rows; 1 h
 	PurgeStep int           // rows deleted at a time; 500
@@ -44,12 +44,12 @@ func (c RelayConfig) withDefaults() RelayConfig {
 	c.Renew = cmp.Or(c.Renew, c.LeaseTTL/4)
 	c.Contend = cmp.Or(c.Contend, c.LeaseTTL/8)
 	c.Poll = cmp.Or(c.Poll, 250*time.Millisecond)
-	c.Gather = cmp.Or(c.Gather, 10*time.Millisecond)
+	c.Gather = cmp.Or(c.Gather, 3*time.Millisecond)
 	c.Settle = cmp.Or(c.Settle, 2*time.Second)
 	c.Window = cmp.Or(c.Window, 2048)
 	c.Page = cmp.Or(c.Page, 500)
 	c.Marks = cmp.Or(c.Marks, 500)
-	c.Linger = cmp.Or(c.Linger, 8*time.Millisecond)
+	c.Linger = cmp.Or(c.Linger, 25*time.Millisecond)
 	c.Keep = cmp.Or(c.Keep, time.Hour)
 	c.PurgeStep = cmp.Or(c.PurgeStep, 500)
 	c.Survey = cmp.Or(c.Survey, 5*time.Second)

@@ -90,7 +90,7 @@ func TestRelayPublishesAtOnce(t *testing.T) {
 		p := r.outbox.add("a", 1)
 		<-time.After(4 * time.Millisecond)
 		require.Len(t, r.broker.contents(), 1, "the commit woke it")
-		eventually(t, 20*time.Millisecond, r.drained)
+		eventually(t, 40*time.Millisecond, r.drained)
 		sequence, times := r.outbox.mark(p.ID)
 		require.EqualValues(t, 1, sequence)
 		require.Equal(t, 1, times)

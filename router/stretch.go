@@ -27,6 +27,7 @@ type stretch struct {
 	last     bool      // it is the last one of its pass
 	passing  bool      // a pass is on its way
 	passed   time.Time // when the last pass began
+	taken    int       // rows that it published
 	due      bool      // a pass is wanted
 	looked   time.Time // when the pauses of failing keys were looked at
 	failures failureLog
@@ -104,7 +105,7 @@ func (s *stretch) pause() time.Duration {
 	}
 	next := s.passed.Add(s.cfg.Poll)
 	if s.due || s.w.again {
-		next = s.passed.Add(s.cfg.Gather)
+		next = s.passed.Add(s.distance())
 	}
 	return min(max(next.Sub(s.cfg.Now()), 0), look)
 }
@@ -119,6 +120,7 @@ func (s *stretch) advance() {
 			p := s.page.rows[s.offset]
 			s.offset++
 			if s.w.take(p, s.page.after == 0, s.cfg.Now()) {
+				s.taken++
 				s.publish(p)
 			}
 		}
@@ -133,12 +135,21 @@ func (s *stretch) advance() {
 		s.w.retryDue(now)
 	}
 	due := s.due || s.w.again || now.Sub(s.passed) >= s.cfg.Poll
-	if s.passing || !due || now.Sub(s.passed) < s.cfg.Gather || s.w.full() {
+	if s.passing || !due || now.Sub(s.passed) < s.distance() || s.w.full() {
 		return
 	}
 	s.w.startPass()
-	s.passing, s.due, s.passed = true, false, now
+	s.passing, s.due, s.passed, s.taken = true, false, now, 0
 	s.read(0)
+}
+
+// furthest is the greatest distance between two passes while rows keep coming.
+const furthest = 25 * time.Millisecond
+
+// distance is how long after a pass the next may begin: a millisecond for each row that it took. A row that comes alone is published at
+// once; under load one read serves many, and rows whose marks are on their way are not read again and again.
+func (s *stretch) distance() time.Duration {
+	return max(s.cfg.Gather, min(time.Duration(s.taken)*time.Millisecond, furthest))
 }
 
 func (s *stretch) read(after int64) {

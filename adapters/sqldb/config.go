@@ -22,14 +22,14 @@ type Config struct {
 	Name    string // the database, "millrace_order": a schema on MySQL, a file on SQLite
 	Logger  *slog.Logger
 
-	Writers  int           // connections that write; 8 on MySQL, always 1 on SQLite
+	Writers  int           // connections that write; 4 on MySQL, always 1 on SQLite
 	Readers  int           // connections that read; 8
 	GroupMax int           // closures that may share a transaction; 64
 	GroupFor time.Duration // how long a shared transaction takes in further closures; 20 ms
 }
 
 func (c Config) withDefaults(d Dialect) Config {
-	c.Writers = cmp.Or(c.Writers, 8)
+	c.Writers = cmp.Or(c.Writers, 4)
 	if d == SQLite {
 		c.Writers = 1
 	}

@@ -104,8 +104,8 @@ func TestClosuresOfOneTransactionFailAlone(t *testing.T) {
 // holdWriters keeps every writer busy until release, so that those who come meanwhile wait.
 func holdWriters(t *testing.T, db *sqldb.DB) (release func()) {
 	t.Helper()
-	gate, held := make(chan struct{}), make(chan struct{}, 8)
-	writers := 8
+	gate, held := make(chan struct{}), make(chan struct{}, 4)
+	writers := 4
 	if db.Dialect() == sqldb.SQLite {
 		writers = 1
 	}

@@ -100,7 +100,7 @@ func (f *Failures) leaveOut(ctx context.Context, tx *Tx, failure router.Failure)
 		if at.earlySince.IsZero() {
 			err = p.missing(ctx, tx, f.now())
 		}
-		return false, ErrEarly, err
+		return false, at.early(e.Sequence), err
 	}
 	if err := p.leaveOut(ctx, tx, at.sequence+1, e.Sequence); err != nil {
 		return false, nil, err

@@ -97,7 +97,7 @@ func (in *Inbox) admit(ctx context.Context, tx *Tx, e contract.Envelope, step St
 		done, err = in.admitOld(ctx, tx, p, e.Sequence, step)
 		return done, nil, err
 	case e.Sequence > at.sequence+1:
-		if put, err = in.wait(ctx, tx, p, at); put != nil || err != nil {
+		if put, err = in.wait(ctx, tx, p, at, e.Sequence); put != nil || err != nil {
 			return false, put, err
 		}
 	}
@@ -129,13 +129,13 @@ func (in *Inbox) admitOld(ctx context.Context, tx *Tx, p place, sequence int64, 
 
 // wait answers ErrEarly, or ErrGap once the gap has stayed for too long; nil where the consumer then goes on without the
 // missing ones.
-func (in *Inbox) wait(ctx context.Context, tx *Tx, p place, at mark) (put, err error) {
+func (in *Inbox) wait(ctx context.Context, tx *Tx, p place, at mark, sequence int64) (put, err error) {
 	now := in.cfg.Now()
 	if at.earlySince.IsZero() {
-		return ErrEarly, p.missing(ctx, tx, now)
+		return at.early(sequence), p.missing(ctx, tx, now)
 	}
 	if now.Sub(at.earlySince) < in.cfg.Gap {
-		return ErrEarly, nil
+		return at.early(sequence), nil
 	}
 	if !in.cfg.Take {
 		return ErrGap, nil

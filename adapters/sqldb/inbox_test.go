@@ -2,6 +2,7 @@ package sqldb_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -153,6 +154,12 @@ func TestGapIsGivenUpAndWhatWasLeftOutIsAppliedWhenItComes(t *testing.T) {
 		require.NoError(t, err)
 		_, err = k.apply(event("a", 4))
 		require.ErrorIs(t, err, sqldb.ErrEarly)
+		distance, ok := errors.AsType[interface {
+			error
+			Ahead() int64
+		}](err)
+		require.True(t, ok)
+		require.EqualValues(t, 2, distance.Ahead())
 		k.clock.advance(gap - time.Second)
 		_, err = k.apply(event("a", 4))
 		require.ErrorIs(t, err, sqldb.ErrEarly, "the gap time counts from the first early sight")

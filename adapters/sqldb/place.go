@@ -17,6 +17,21 @@ type mark struct {
 	earlySince time.Time // zero where none waits
 }
 
+// early is ErrEarly for the event number sequence, and knows how many are missing before it.
+func (m mark) early(sequence int64) error { return early{ErrEarly, sequence - m.sequence - 1} }
+
+type early struct {
+	error
+
+	ahead int64
+}
+
+// Ahead is how many predecessors of the event are missing.
+func (e early) Ahead() int64 { return e.ahead }
+
+// Unwrap gives ErrEarly.
+func (e early) Unwrap() error { return e.error }
+
 // span is a run of sequences that were jumped over, both ends included. Runs, because a foreign publisher may jump by millions.
 type span struct{ first, last int64 }
 
