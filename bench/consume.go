@@ -228,8 +228,8 @@ func record(ctx context.Context, db *sql.DB, id uuid.UUID, now int64, e event, m
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	_, err = tx.ExecContext(ctx, insertHistory, id[:], e.metadata[contract.MetaType], e.metadata[contract.MetaSource], id.String(), e.sequence, now, now,
-		e.metadata[contract.MetaCorrelation], "", metadata, e.payload)
+	_, err = tx.ExecContext(ctx, insertHistory, id[:], e.metadata[contract.MetaType], e.metadata[contract.MetaSource], id.String(),
+		e.sequence, now, now, e.metadata[contract.MetaCorrelation], "", metadata, e.payload)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,8 @@ func (l *lab) add(f figure) {
 func (r *report) write(out io.Writer, path string) error {
 	m := r.Machine
 	fmt.Fprintf(out, "%s, %d cores, %.1f GiB; %s, %s; MariaDB %s, innodb_flush_log_at_trx_commit=%s, log_bin=%s; "+
-		"nats-server %s, sync_interval 1s\n\n", m.Processor, m.Cores, m.MemoryGiB, m.System, m.Go, m.MariaDB, m.FlushLog, m.BinaryLog, m.NATSServer)
+		"nats-server %s, sync_interval 1s\n\n",
+		m.Processor, m.Cores, m.MemoryGiB, m.System, m.Go, m.MariaDB, m.FlushLog, m.BinaryLog, m.NATSServer)
 	rows := [][]string{{"section", "what", "value", "beside", "ratio", "target", "notes"}}
 	for _, f := range r.Figures {
 		rows = append(rows, f.cells())

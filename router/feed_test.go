@@ -18,12 +18,11 @@ type feed struct {
 	closing  chan struct{}
 	running  sync.WaitGroup
 
-	mu      sync.Mutex
-	ctx     context.Context
-	refuse  error // of Subscribe
-	closed  bool
-	fates   map[string][]fate
-	arrival []time.Time
+	mu     sync.Mutex
+	ctx    context.Context
+	refuse error // of Subscribe
+	closed bool
+	fates  map[string][]fate
 }
 
 // fate is how one delivery ended.

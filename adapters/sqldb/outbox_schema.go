@@ -46,7 +46,8 @@ func batch(entries []Entry) (n int) {
 // store writes entries; then is a statement that follows in the same packet.
 func (tx *Tx) store(entries []Entry, then string) error {
 	tx.guard = unguarded
-	publisher, err := wmsql.NewPublisher(executor{tx, then}, wmsql.PublisherConfig{SchemaAdapter: outboxSchema{entries}}, watermill.NopLogger{})
+	publisher, err := wmsql.NewPublisher(executor{tx, then}, wmsql.PublisherConfig{SchemaAdapter: outboxSchema{entries}},
+		watermill.NopLogger{})
 	if err != nil {
 		return fmt.Errorf("outbox publisher: %w", err)
 	}

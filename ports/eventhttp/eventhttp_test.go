@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -112,9 +113,7 @@ func message(data string, metadata map[string]string) event.Message {
 	m := contract.Envelope{
 		ID: id, Type: contract.TypeOrderPlaced, Source: contract.SourceOrder, Key: "key", Sequence: 1, Time: begin, CorrelationID: "corr",
 	}.Metadata()
-	for k, v := range metadata {
-		m[k] = v
-	}
+	maps.Copy(m, metadata)
 	return event.Message{ID: id, Subject: "events.order.placed.v1", Metadata: m, Data: []byte(data)}
 }
 

@@ -81,7 +81,7 @@ func (s *Server) log(x *exchange, r *http.Request, route string, took time.Durat
 	if x.stack != nil {
 		attrs = append(attrs, slog.String("stack", string(x.stack)))
 	}
-	s.cfg.Logger.LogAttrs(ctx, level, message, attrs...)
+	s.cfg.Logger.LogAttrs(ctx, level, message, attrs...) //nolint:sloglint // one of two constants
 }
 
 // maxLoggedPath is above every path of ours; a stranger's may have any length.

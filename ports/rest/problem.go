@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -106,9 +107,7 @@ func writeRefusal(w http.ResponseWriter, r *http.Request, no refusal) {
 }
 
 func (p *Problem) write(w http.ResponseWriter) {
-	for name, values := range p.headers {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.headers)
 	w.Header().Set("Content-Type", contentTypeProblem)
 	w.WriteHeader(p.Status)
 	_ = writeJSON(w, p) // a problem can always be written as JSON
@@ -139,11 +138,8 @@ func left(ctx context.Context, err error) bool {
 	if ctx.Err() == nil {
 		return false
 	}
-	switch fault.KindOf(err) {
-	case fault.Internal, fault.Unavailable, fault.Unknown:
-		return true
-	}
-	return fault.Cancelled(err)
+	kind := fault.KindOf(err)
+	return kind == fault.Internal || kind == fault.Unavailable || kind == fault.Unknown || fault.Cancelled(err)
 }
 
 // blame keeps the cause for the request's log line.

@@ -52,7 +52,7 @@ func TestBodies(t *testing.T) {
 		"too long":                              {`{"name":"secretsecretsecretsecret"}`, 422, "body.name"},
 		"of another type":                       {`{"name":"a","items":[{"sku":"x","quantity":"secret"}]}`, 422, "body.items[0].quantity"},
 		"no whole number":                       {`{"name":"a","items":[{"sku":"x","quantity":1.5}]}`, 422, "body.items[0].quantity"},
-		"beyond 64 bits":                        {`{"name":"a","items":[{"sku":"x","quantity":98765432109876543210}]}`, 422, "body.items[0].quantity"},
+		"beyond 64 bits":                        {`{"name":"a","items":[{"sku":"","quantity":9876543210987654321}]}`, 422, "body.items[0].quantity"},
 		"beyond any float":                      {`{"name":"a","items":[{"sku":"x","quantity":1e400}]}`, 422, "body.items[0].quantity"},
 		"below any float":                       {`{"name":"a","items":[{"sku":"x","quantity":-1e400}]}`, 422, "body.items[0].quantity"},
 		"beyond any float, in a string's place": {`{"name":1e400}`, 422, "body.name"},

@@ -82,17 +82,18 @@ const misfitAt = "does not fit at "
 // misfit is for what the schema let pass and the type cannot hold: a number beyond 64 bits, or a whole one that is written with a
 // point or an exponent.
 func misfit(err error) error {
-	place := "body"
+	var place strings.Builder
+	place.WriteString("body")
 	if e, ok := errors.AsType[*json.SemanticError](err); ok {
 		for token := range e.JSONPointer.Tokens() {
 			if isIndex(token) {
-				place += "[" + token + "]"
+				place.WriteString("[" + token + "]")
 			} else {
-				place += "." + token
+				place.WriteString("." + token)
 			}
 		}
 	}
-	return errors.New(misfitAt + place)
+	return errors.New(misfitAt + place.String())
 }
 
 // isIndex tells a place in an array from a name. A name of digits alone is taken for one too: the API has none.

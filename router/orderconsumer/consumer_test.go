@@ -2,6 +2,7 @@ package orderconsumer_test
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"time"
 
@@ -76,9 +77,7 @@ func arrived(t *testing.T, eventType, payload string, replaced map[string]string
 	msg.Metadata = contract.Envelope{
 		ID: id, Type: eventType, Source: contract.SourceUser, Key: alice, Sequence: 7, Time: begin, CorrelationID: "corr",
 	}.Metadata()
-	for k, v := range replaced {
-		msg.Metadata[k] = v
-	}
+	maps.Copy(msg.Metadata, replaced)
 	msg.SetContext(delivery.With(t.Context(), &delivery.Delivery{Subject: contract.Topic(eventType), Count: 1}))
 	return msg
 }

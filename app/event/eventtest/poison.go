@@ -81,7 +81,8 @@ func poisonStoredOnce(t *testing.T, b Bench) {
 func foreignPoison(t *testing.T, b Bench) {
 	for name, m := range foreign() {
 		m.Subject = "poison.who"
-		c := command.StorePoison{Message: m, GivenUp: event.GivenUp{Consumer: "who", Reason: m.Metadata["own"] + "\xff'", Subject: m.Metadata["own"]}}
+		own := m.Metadata["own"]
+		c := command.StorePoison{Message: m, GivenUp: event.GivenUp{Consumer: "who", Reason: own + "\xff'", Subject: own}}
 		store(t, b, c, c)
 		p, err := b.Store.PoisonMessage(t.Context(), event.NewPoison(m, c.GivenUp, begin).ID)
 		require.NoError(t, err, name)
