@@ -66,6 +66,9 @@ func secretKey(cfg config) (string, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("read the secret key: %w", err)
 	}
+	if held, _ := filepath.Glob(filepath.Join(cfg.DataDir, "*.db")); len(held) > 0 {
+		return "", fmt.Errorf("%s is missing, and the folder holds data that was made with it: put it back", file)
+	}
 	random := make([]byte, 32)
 	if _, err := rand.Read(random); err != nil {
 		return "", fmt.Errorf("draw a secret key: %w", err)

@@ -28,6 +28,9 @@ func migrate(ctx context.Context, cfg config, log *slog.Logger) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, data.unlock()) }()
+		if _, err := secretKey(cfg); err != nil { // as a start makes it before there is any data
+			return err
+		}
 	}
 	for _, name := range cfg.Services {
 		db, err := sqldb.Open(sqldb.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir, Name: serviceName(name).database(cfg), Logger: log})

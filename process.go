@@ -27,6 +27,7 @@ type process struct {
 	brokers  *brokers
 	system   // what runs; empty until open has succeeded
 	server   *rest.Server
+	deadline time.Time // of the drain
 }
 
 // serve runs the configured services until ctx ends, and then drains. notify, where it is given, hears the API's address once it
@@ -37,7 +38,8 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, out io.Writer, not
 	if err := p.open(ctx); err != nil {
 		return errors.Join(err, p.shut())
 	}
-	return errors.Join(p.run(ctx, notify), p.shut())
+	err := p.run(ctx, notify)
+	return errors.Join(err, p.inTime(p.shut))
 }
 
 // open locks the data folder, starts what is embedded and builds the services. It reaches for no server.
@@ -73,7 +75,7 @@ func (p *process) checks() (checks []rest.Check) {
 	for _, s := range p.services {
 		checks = append(checks,
 			rest.Check{Name: s.name + "_database", Need: rest.Required, Probe: s.ready},
-			rest.Check{Name: s.name + "_broker", Need: rest.Degrades, Probe: s.reachable})
+			rest.Check{Name: s.name + "_broker", Need: rest.Degrades, Probe: s.publishing})
 	}
 	return checks
 }
@@ -82,6 +84,7 @@ func (p *process) checks() (checks []rest.Check) {
 const (
 	farewell     = 250 * time.Millisecond // readiness fails for so long before the listener closes
 	httpShutdown = 2500 * time.Millisecond
+	drainAtMost  = 7500 * time.Millisecond // from the signal to the end
 )
 
 // run listens, works until ctx ends or something fails for good, and drains.
@@ -109,14 +112,32 @@ func (p *process) run(ctx context.Context, notify func(addr string)) error {
 	case err = <-services.failed:
 	case err = <-https.failed:
 	}
+	p.deadline = time.Now().Add(drainAtMost)
 	p.log.Info("draining")
 	p.drain(work, listeners)
 	err = errors.Join(err, https.wait())
 	stop()
-	if err = errors.Join(err, services.wait()); err == nil {
+	if err = errors.Join(err, p.inTime(services.wait)); err == nil {
 		p.log.Info("stopped")
 	}
 	return err
+}
+
+// inTime waits for end, but not beyond the time that a drain may take: a database that hangs must not keep the process. What is cut off
+// then is safe: nobody was told that it happened, and messages in work come back.
+func (p *process) inTime(end func() error) error {
+	if p.deadline.IsZero() { // it ends before it began
+		p.deadline = time.Now().Add(drainAtMost)
+	}
+	done := make(chan error, 1)
+	go func() { done <- end() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(time.Until(p.deadline)):
+		p.log.Warn("what still runs is cut off")
+		return nil
+	}
 }
 
 // crew are goroutines that shall all go on. The first failure is heard at once, the others at the end.

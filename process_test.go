@@ -123,6 +123,7 @@ func TestUndecodableMessageIsKeptAndCanBeRequeued(t *testing.T) {
 	again := n.poison(admin, "status=open", 1)
 	require.NotEqual(t, poison[0].ID, again[0].ID)
 	require.Equal(t, poison[0].EventID, again[0].EventID, "requeued with its own event ID")
+	require.Equal(t, poison[0].Subject, again[0].Subject, "and it is known where it came from first")
 	require.Len(t, n.history(admin, "type=user.created.v1"), 3, "no other consumer sees it again")
 	a = n.send(admin, http.MethodPost, "/api/poison/"+poison[0].ID+"/requeue", "")
 	require.Equal(t, http.StatusConflict, a.status, a.body)
@@ -226,6 +227,11 @@ func TestSecretKeyThatIsDamagedIsNotReplaced(t *testing.T) {
 	info, err := os.Stat(filepath.Join(dir, "secret.key"))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	require.NoError(t, os.Rename(filepath.Join(dir, "secret.key"), filepath.Join(dir, "moved")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "millrace_user.db"), nil, 0o600))
+	_, err = secretKey(config{DataDir: dir})
+	require.ErrorContains(t, err, "put it back", "a lost key is not replaced by one that fits nothing")
 }
 
 func TestMigrateAlone(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/adapters/jwks"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/router"
@@ -51,7 +52,14 @@ func (s *service) run(ctx context.Context) error {
 	defer stopRelay()
 	var consuming, relaying sync.WaitGroup
 	var errs [2]error
-	if s.until(ctx, "database", s.migrate) && s.until(ctx, "broker", s.provision) {
+	err := s.until(ctx, "database", s.migrate)
+	if err == nil {
+		err = s.until(ctx, "broker", s.provision)
+	}
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	if err == nil {
 		relaying.Go(func() { errs[0] = s.relay.Run(relayCtx) })
 		relaying.Go(func() { s.keepProvisioned(relayCtx) })
 		for _, work := range s.workers {
@@ -136,7 +144,7 @@ func (s *service) keepProvisioned(ctx context.Context) {
 		if connected = s.broker.Connected(); !connected || was && time.Since(last) < provisionEvery {
 			continue
 		}
-		if !s.until(ctx, "streams and consumers", s.provision) {
+		if s.until(ctx, "streams and consumers", s.provision) != nil {
 			return
 		}
 		connected, last = s.broker.Connected(), time.Now()
@@ -149,24 +157,24 @@ const (
 	longestPause  = 5 * time.Second
 )
 
-// until tries step again and again, and says so, until it succeeds or ctx ends.
-func (s *service) until(ctx context.Context, what string, step func(context.Context) error) bool {
+// until tries step again and again, and says so, until it succeeds. The error is that of a step that can never succeed, or ctx's.
+func (s *service) until(ctx context.Context, what string, step func(context.Context) error) error {
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
 		attempt, cancel := context.WithTimeout(ctx, time.Minute)
 		err := step(attempt)
 		cancel()
-		if err == nil {
-			return true
+		if err == nil || errors.Is(err, jwks.ErrSecret) {
+			return err
 		}
 		if ctx.Err() != nil {
-			return false
+			return ctx.Err()
 		}
 		wait := pause/2 + rand.N(pause) //nolint:gosec // jitter, no secret
-		s.log.WarnContext(ctx, "not ready yet, trying again", "what", what, "again_in", wait.Round(time.Millisecond), "error", err)
+		s.log.WarnContext(ctx, "not ready yet, trying again", "what", what, "again_in", wait.Round(time.Millisecond).String(), "error", err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return false
+			return ctx.Err()
 		}
 	}
 }
@@ -182,10 +190,17 @@ func (s *service) add(consumers ...*consumer) error {
 	return nil
 }
 
-// reachable reports whether the broker can be reached; one that is away refuses no write.
-func (s *service) reachable(context.Context) error {
+// longWait is how long an event may wait for the broker before something is wrong with it.
+const longWait = 30 * time.Second
+
+// publishing reports whether events reach the broker. One that is away, or refuses what it is sent, refuses no write.
+func (s *service) publishing(context.Context) error {
 	if !s.broker.Connected() {
 		return fault.New(fault.Unavailable, "broker_away", "The broker cannot be reached. Events wait in the outbox.")
+	}
+	if waiting := s.relay.Waiting(); waiting > longWait {
+		return fault.New(fault.Unavailable, "broker_refuses", "The broker is there, and yet an event has been waiting for "+
+			waiting.Round(time.Second).String()+". Look at its disk and its log; it may need a restart.")
 	}
 	return nil
 }

@@ -3,11 +3,15 @@ package main
 import (
 	"crypto/rand"
 	"database/sql"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/nats-io/nats.go"
@@ -129,4 +133,82 @@ func TestBrokerThatLostItsFilesIsFilledAgain(t *testing.T) {
 		return err == nil && stream.CachedInfo().State.Msgs == 4 // admin, user and both orders
 	}, waitFor, tick)
 	require.Len(t, n.history(admin, ""), 4, "what was published again is recorded once")
+}
+
+// A database that hangs keeps neither the process nor its callers for long.
+func TestDrainEndsInTimeThoughTheDatabaseHangs(t *testing.T) {
+	t.Parallel()
+	database := freshDatabases(t)
+	dsn, err := mysql.ParseDSN(database)
+	require.NoError(t, err)
+	proxy := startProxy(t, dsn.Net, dsn.Addr)
+	dsn.Net, dsn.Addr = "tcp", proxy.listener.Addr().String()
+	n := start(t, "--service=user", "--database-url="+dsn.FormatDSN(), "--broker-url=memory:", "--secret-key=0123456789abcdef").ready()
+	proxy.hung.Store(true)
+	go func() { _, _ = n.try("", http.MethodPost, "/api/users", `{"email":"a@example.org","name":"A","password":"correct horse battery"}`) }()
+	require.Eventually(t, func() bool { return n.get("", "/readyz").status == http.StatusServiceUnavailable }, waitFor, tick)
+	began := time.Now()
+	require.Zero(t, n.shut())
+	require.Less(t, time.Since(began), 8*time.Second)
+}
+
+// proxy stands before a server and can stop passing anything on.
+type proxy struct {
+	listener net.Listener
+	hung     atomic.Bool
+	mu       sync.Mutex
+	open     []net.Conn
+}
+
+func startProxy(t *testing.T, network, address string) *proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &proxy{listener: listener}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial(network, address)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			p.mu.Lock()
+			p.open = append(p.open, client, server)
+			p.mu.Unlock()
+			running.Go(func() { p.pass(server, client) })
+			running.Go(func() { p.pass(client, server) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		p.mu.Lock()
+		for _, conn := range p.open {
+			_ = conn.Close()
+		}
+		p.mu.Unlock()
+		running.Wait()
+	})
+	return p
+}
+
+func (p *proxy) pass(to, from net.Conn) {
+	defer func() { _ = to.Close() }()
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		if p.hung.Load() {
+			continue
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
 }

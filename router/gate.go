@@ -96,7 +96,7 @@ func (g *gate) run(ctx context.Context) {
 		g.mu.Lock()
 		close(g.open)
 		g.paused.Set(0)
-		g.log.InfoContext(ctx, "consumers go on", "paused_for", g.now().Sub(g.since))
+		g.log.InfoContext(ctx, "consumers go on", "paused_for", g.now().Sub(g.since).Round(time.Millisecond).String())
 		g.mu.Unlock()
 	}
 }

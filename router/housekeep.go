@@ -13,12 +13,22 @@ func (r *Relay) housekeep(ctx context.Context, t *tenure) {
 	for t.holds() {
 		if b, err := r.cfg.Outbox.Backlog(ctx); err == nil && t.holds() {
 			r.metrics.waiting(b, r.cfg.Now())
+			r.oldest.Store(&b.Oldest)
 		}
 		r.purge(ctx, t)
 		if !wait(ctx, t.over, r.cfg.Survey) {
 			return
 		}
 	}
+}
+
+// Waiting is how long the oldest row has been waiting, as of the last look of the relay that holds the lease; nothing elsewhere.
+func (r *Relay) Waiting() time.Duration {
+	oldest := r.oldest.Load()
+	if oldest == nil || oldest.IsZero() {
+		return 0
+	}
+	return r.cfg.Now().Sub(*oldest)
 }
 
 // purge deletes in small steps. While the broker is away nothing is deleted: it may come back without its last messages.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type Relay struct {
 	cfg     RelayConfig
 	log     *slog.Logger
 	metrics *relayMetrics
+	oldest  atomic.Pointer[time.Time] // when the oldest waiting row was stored; nil without the lease
 }
 
 // NewRelay makes a Relay. The error says what is missing from cfg.
@@ -80,6 +82,7 @@ func (r *Relay) lead(ctx context.Context, t *tenure) {
 	r.log.InfoContext(ctx, "relay holds the lease", "epoch", t.epoch)
 	r.metrics.lease.Set(1)
 	defer r.metrics.resigned()
+	defer r.oldest.Store(nil)
 
 	for ctx.Err() == nil && t.holds() {
 		if !r.awaitBroker(ctx, t) {

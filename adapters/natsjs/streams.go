@@ -21,6 +21,10 @@ const (
 	Requeue = wire.Requeue
 )
 
+// maxEvent refuses a foreign event so large that it could not be given up: what is said of a failure comes on top of it, and both must
+// stay below the 1 MiB that servers take.
+const maxEvent = 896 << 10
+
 // duplicateWindow is how long a stream tells repeats by Nats-Msg-Id.
 const duplicateWindow = 2 * time.Minute
 
@@ -47,7 +51,7 @@ func definition(name string, s Streams) jetstream.StreamConfig {
 	}
 	switch name {
 	case Events:
-		config.MaxAge = s.MaxAge
+		config.MaxAge, config.MaxMsgSize = s.MaxAge, maxEvent
 	case Requeue:
 		config.Retention = jetstream.WorkQueuePolicy
 	}

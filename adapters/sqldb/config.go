@@ -82,8 +82,8 @@ func mysqlConfig(raw, name string) (*mysql.Config, error) {
 	c.InterpolateParams = true
 	c.ParseTime = false
 	c.Timeout = cmp.Or(c.Timeout, 5*time.Second)
-	c.ReadTimeout = cmp.Or(c.ReadTimeout, 20*time.Second)
-	c.WriteTimeout = cmp.Or(c.WriteTimeout, 20*time.Second)
+	c.ReadTimeout = cmp.Or(c.ReadTimeout, 10*time.Second)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
 	c.Logger = quiet{}
 	if err := c.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
 		return nil, fmt.Errorf("set the charset: %w", err)

@@ -3,7 +3,7 @@ package sqldb
 import (
 	"context"
 	"fmt"
-	"maps"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -69,10 +69,14 @@ func (f *Failures) GiveUp(ctx context.Context, failure router.Failure, count rou
 		if given, err := f.given(ctx, tx, id); err != nil || given {
 			return err
 		}
-		return f.outbox.Add(ctx, tx, Entry{
+		entry := Entry{
 			MessageID: id, Topic: contract.PoisonTopic(failure.Consumer), Key: failure.Event.Key,
 			Metadata: poisonMetadata(id, failure, count), Payload: failure.Event.Data,
-		})
+		}
+		if entry.size() > maxEntry { // it stands in its stream; that it failed must be told all the same
+			entry.Payload, entry.Metadata[router.MetaPoisonOmitted] = nil, "payload"
+		}
+		return f.outbox.Add(ctx, tx, entry)
 	})
 	if err != nil {
 		return err
@@ -129,10 +133,7 @@ const (
 )
 
 func poisonMetadata(id uuid.UUID, failure router.Failure, count router.Count) map[string]string {
-	m := maps.Clone(failure.Metadata)
-	if m == nil {
-		m = map[string]string{}
-	}
+	m := publishable(failure.Metadata)
 	m[router.MetaDeduplicationID] = id.String()
 	m[router.MetaPoisonID] = id.String()
 	m[router.MetaPoisonConsumer] = failure.Consumer
@@ -147,6 +148,23 @@ func poisonMetadata(id uuid.UUID, failure router.Failure, count router.Count) ma
 	if m[contract.MetaID] == "" { // the broker's adapter made the ID from the message's place in a stream that it now leaves
 		m[contract.MetaID] = failure.Event.ID
 	}
+	return m
+}
+
+// publishable gives metadata that every broker takes: a poison message that none takes would never be seen. Values with line breaks,
+// zero bytes or blanks at an end are quoted as Go strings, and so are odd keys.
+func publishable(metadata map[string]string) map[string]string {
+	m := make(map[string]string, len(metadata)+8)
+	for key, value := range metadata {
+		if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }) {
+			key = url.QueryEscape(key)
+		}
+		if strings.ContainsAny(value, "\r\n\x00") || strings.TrimSpace(value) != value {
+			value = strconv.Quote(value)
+		}
+		m[key] = value
+	}
+	delete(m, "")
 	return m
 }
 

@@ -85,6 +85,7 @@ func (db *DB) migrationPool(ctx context.Context) (*sql.DB, error) {
 		return nil, err
 	}
 	cfg.ClientFoundRows, cfg.ParseTime = false, true // goose's lock counts changed rows and reads its times
+	cfg.ReadTimeout = 0                              // a table may be large
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("the database URL: %w", err)

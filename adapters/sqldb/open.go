@@ -131,7 +131,7 @@ func (c readCommitted) Connect(ctx context.Context) (driver.Conn, error) {
 	if _, err := execer.ExecContext(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", nil); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	for _, limit := range []string{"max_statement_time = 15", "max_execution_time = 15000"} { // MariaDB's, MySQL's
+	for _, limit := range []string{"max_statement_time = 8", "max_execution_time = 8000"} { // MariaDB's, MySQL's
 		_, err := execer.ExecContext(ctx, "SET SESSION "+limit, nil)
 		if e, ok := errors.AsType[*mysql.MySQLError](err); err != nil && (!ok || e.Number != unknownVariable) {
 			return nil, errors.Join(err, conn.Close())

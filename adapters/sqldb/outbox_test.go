@@ -207,3 +207,21 @@ func TestPoisonMessageCarriesEverything(t *testing.T) {
 		require.NotEqual(t, uuid.Nil, id)
 	})
 }
+
+func TestPoisonMessageIsOneThatEveryBrokerTakes(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		e := event("a", 1)
+		f := k.failure(e, 0)
+		f.Metadata["zero"], f.Metadata["blank"], f.Metadata["odd key"] = "a\x00b", " a", "kept"
+		f.Event.Data = make([]byte, 1<<20)
+		require.NoError(t, k.giveUp(f))
+		row := k.pending()[0]
+		m, err := row.Metadata()
+		require.NoError(t, err)
+		require.Equal(t, `"a\x00b"`, m["zero"])
+		require.Equal(t, `" a"`, m["blank"])
+		require.Equal(t, "kept", m["odd+key"])
+		require.Equal(t, "payload", m[router.MetaPoisonOmitted])
+		require.Empty(t, row.Payload, "what no broker could take stays in its stream")
+	})
+}

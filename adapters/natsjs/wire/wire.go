@@ -86,7 +86,7 @@ func checkKey(key string) error {
 // checkValue does not repeat the value: it may be personal.
 func checkValue(of, value string) error {
 	if strings.ContainsAny(value, "\r\n\x00") {
-		return ErrUnpublishable.Because(fmt.Errorf("%s: the value has a line break", of))
+		return ErrUnpublishable.Because(fmt.Errorf("%s: the value has a line break or a zero byte", of))
 	}
 	if strings.Trim(value, " \t") != value {
 		return ErrUnpublishable.Because(fmt.Errorf("%s: the value begins or ends with a blank", of))
