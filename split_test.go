@@ -145,7 +145,9 @@ func TestDrainEndsInTimeThoughTheDatabaseHangs(t *testing.T) {
 	dsn.Net, dsn.Addr = "tcp", proxy.listener.Addr().String()
 	n := start(t, "--service=user", "--database-url="+dsn.FormatDSN(), "--broker-url=memory:", "--secret-key=0123456789abcdef").ready()
 	proxy.hung.Store(true)
-	go func() { _, _ = n.try("", http.MethodPost, "/api/users", `{"email":"a@example.org","name":"A","password":"correct horse battery"}`) }()
+	go func() {
+		_, _ = n.try("", http.MethodPost, "/api/users", `{"email":"a@example.org","name":"A","password":"correct horse battery"}`)
+	}()
 	require.Eventually(t, func() bool { return n.get("", "/readyz").status == http.StatusServiceUnavailable }, waitFor, tick)
 	began := time.Now()
 	require.Zero(t, n.shut())

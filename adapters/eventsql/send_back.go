@@ -31,8 +31,8 @@ func (t tx) SendBack(ctx context.Context, p event.Poison) error {
 	return nil
 }
 
-// original gives the metadata of the message that failed, for its next round, and the subject that it came from first. What the consumer had taken from the subject or the
-// place in the stream, which are others now, is written into it.
+// original gives the metadata of the message that failed, for its next round, and the subject that it came from first. What the
+// consumer had taken from the subject or the place in the stream, which are others now, is written into it.
 func original(p event.Poison) map[string]string {
 	metadata := make(map[string]string, len(p.Metadata)+1)
 	maps.Copy(metadata, p.Metadata)
