@@ -110,6 +110,10 @@ func newRouter(p platform, name serviceName, db *sqldb.DB, failures *sqldb.Failu
 	})
 }
 
+func newFailures(db *sqldb.DB, outbox *sqldb.Outbox, now func() time.Time) *sqldb.Failures {
+	return sqldb.NewFailures(db, outbox, gapTimeout, now)
+}
+
 // noRouter stands in where a service takes no messages.
 func noRouter() *router.Router { return nil }
 

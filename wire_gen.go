@@ -11,7 +11,6 @@ import (
 	"github.com/millrace/millrace/adapters/eventsql"
 	"github.com/millrace/millrace/adapters/jwks"
 	"github.com/millrace/millrace/adapters/ordersql"
-	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/usersql"
 	command3 "github.com/millrace/millrace/app/event/command"
 	query3 "github.com/millrace/millrace/app/event/query"
@@ -123,7 +122,7 @@ func initializeOrder(ctx context.Context, p platform) (orderService, func(), err
 		cleanup()
 		return orderService{}, nil, err
 	}
-	failures := sqldb.NewFailures(db, outbox, v2)
+	failures := newFailures(db, outbox, v2)
 	router, err := newRouter(p, mainServiceName, db, failures, v2)
 	if err != nil {
 		cleanup2()
@@ -206,7 +205,7 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 		cleanup()
 		return eventService{}, nil, err
 	}
-	failures := sqldb.NewFailures(db, outbox, v2)
+	failures := newFailures(db, outbox, v2)
 	router, err := newRouter(p, mainServiceName, db, failures, v2)
 	if err != nil {
 		cleanup2()

@@ -9,7 +9,6 @@ import (
 	"github.com/millrace/millrace/adapters/eventsql"
 	"github.com/millrace/millrace/adapters/jwks"
 	"github.com/millrace/millrace/adapters/ordersql"
-	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/usersql"
 	eventcommand "github.com/millrace/millrace/app/event/command"
 	eventquery "github.com/millrace/millrace/app/event/query"
@@ -28,7 +27,7 @@ import (
 var runtimeSet = wire.NewSet(newClock, newIDs, newCursors, newDatabase, newBroker, newOutbox, newRelay, wire.Struct(new(runtime), "*"))
 
 // routingSet is what a service has that takes messages.
-var routingSet = wire.NewSet(sqldb.NewFailures, newRouter)
+var routingSet = wire.NewSet(newFailures, newRouter)
 
 var userSet = wire.NewSet(
 	noRouter, usersql.NewStore,

@@ -3,17 +3,19 @@ package router
 import (
 	"log/slog"
 	"time"
+
+	"github.com/millrace/millrace/app/fault"
 )
 
 // failureLog writes at most one line per second about publications that failed: when a broker goes away, thousands do.
 type failureLog struct {
-	any    bool
+	any    bool // that may be the connection's
 	silent int
 	spoke  time.Time
 }
 
 func (f *failureLog) add(log *slog.Logger, err error, now time.Time) {
-	f.any = true
+	f.any = f.any || fault.KindOf(err) != fault.Invalid // what the broker refuses for good says nothing of the connection
 	f.silent++
 	if now.Sub(f.spoke) < time.Second {
 		return

@@ -31,9 +31,10 @@ func (r *Relay) Waiting() time.Duration {
 	return r.cfg.Now().Sub(*oldest)
 }
 
-// purge deletes in small steps. While the broker is away nothing is deleted: it may come back without its last messages.
+// purge deletes in small steps. While the broker is away nothing is deleted, nor before its tail was compared: it may come back without
+// its last messages.
 func (r *Relay) purge(ctx context.Context, t *tenure) {
-	for t.holds() && r.cfg.Broker.Connected() {
+	for t.holds() && r.cfg.Broker.Connected() && r.compared.Load() {
 		n, err := r.cfg.Outbox.Purge(ctx, r.cfg.Keep, r.cfg.PurgeStep)
 		if err != nil && ctx.Err() == nil {
 			r.log.WarnContext(ctx, "published rows could not be purged", "error", err)

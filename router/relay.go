@@ -18,6 +18,8 @@ type Relay struct {
 	log     *slog.Logger
 	metrics *relayMetrics
 	oldest  atomic.Pointer[time.Time] // when the oldest waiting row was stored; nil without the lease
+
+	compared atomic.Bool // over this connection the broker's tail was: what it has lost may be purged only after that
 }
 
 // NewRelay makes a Relay. The error says what is missing from cfg.
@@ -93,7 +95,9 @@ func (r *Relay) lead(ctx context.Context, t *tenure) {
 			wait(ctx, t.over, r.cfg.Poll)
 			continue
 		}
+		r.compared.Store(true)
 		newStretch(r, t).run(ctx, work)
+		r.compared.Store(false)
 	}
 	r.resign(work, t)
 }

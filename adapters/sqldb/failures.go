@@ -19,12 +19,13 @@ import (
 type Failures struct {
 	db     *DB
 	outbox *Outbox
+	gap    time.Duration
 	now    func() time.Time
 }
 
-// NewFailures gives the failures of the consumers whose database is db.
-func NewFailures(db *DB, outbox *Outbox, now func() time.Time) *Failures {
-	return &Failures{db: db, outbox: outbox, now: now}
+// NewFailures gives the failures of the consumers whose database is db. gap is how long they wait for a missing predecessor.
+func NewFailures(db *DB, outbox *Outbox, gap time.Duration, now func() time.Time) *Failures {
+	return &Failures{db: db, outbox: outbox, gap: gap, now: now}
 }
 
 // Failed implements router.Failures.
@@ -91,7 +92,7 @@ func (f *Failures) leaveOut(ctx context.Context, tx *Tx, failure router.Failure)
 		seen, err := unnumberedOf(failure.Consumer, e).seen(ctx, tx)
 		return !seen, nil, err
 	}
-	p := place{failure.Consumer, e.Source, e.Key}
+	p := placeOf(failure.Consumer, e)
 	at, err := p.lock(ctx, tx, e.Sequence, f.now())
 	if err != nil {
 		return false, nil, err
@@ -101,10 +102,10 @@ func (f *Failures) leaveOut(ctx context.Context, tx *Tx, failure router.Failure)
 		out, err := p.leftOut(ctx, tx, e.Sequence)
 		return out != nil, nil, err
 	case e.Sequence > at.sequence+1 && !failure.Gap:
-		if at.earlySince.IsZero() {
-			err = p.missing(ctx, tx, f.now())
+		gone, err := p.gone(ctx, tx, at, f.now(), f.gap)
+		if err != nil || !gone {
+			return false, at.early(e.Sequence), err
 		}
-		return false, at.early(e.Sequence), err
 	}
 	if err := p.leaveOut(ctx, tx, at.sequence+1, e.Sequence); err != nil {
 		return false, nil, err

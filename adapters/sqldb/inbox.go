@@ -87,7 +87,7 @@ func (in *Inbox) admit(ctx context.Context, tx *Tx, e contract.Envelope, step St
 		done, err = in.admitUnnumbered(ctx, tx, e, step)
 		return done, nil, err
 	}
-	p := place{in.cfg.Consumer, e.Source, e.Key}
+	p := placeOf(in.cfg.Consumer, e)
 	at, err := p.lock(ctx, tx, e.Sequence, in.cfg.Now())
 	if err != nil {
 		return false, nil, err
@@ -130,14 +130,13 @@ func (in *Inbox) admitOld(ctx context.Context, tx *Tx, p place, sequence int64, 
 // wait answers ErrEarly, or ErrGap once the gap has stayed for too long; nil where the consumer then goes on without the
 // missing ones.
 func (in *Inbox) wait(ctx context.Context, tx *Tx, p place, at mark, sequence int64) (put, err error) {
-	now := in.cfg.Now()
-	if at.earlySince.IsZero() {
-		return at.early(sequence), p.missing(ctx, tx, now)
-	}
-	if now.Sub(at.earlySince) < in.cfg.Gap {
+	gone, err := p.gone(ctx, tx, at, in.cfg.Now(), in.cfg.Gap)
+	switch {
+	case err != nil:
+		return nil, err
+	case !gone:
 		return at.early(sequence), nil
-	}
-	if !in.cfg.Take {
+	case !in.cfg.Take:
 		return ErrGap, nil
 	}
 	return nil, nil
@@ -162,7 +161,7 @@ type unnumbered struct {
 }
 
 func unnumberedOf(consumer string, e contract.Envelope) unnumbered {
-	return unnumbered{consumer, e.Source, eventID(e.ID)}
+	return unnumbered{consumer, fit(e.Source), eventID(e.ID)}
 }
 
 // eventID is the 16 bytes of an event's ID. Broker adapters give every message a UUID; what is none all the same gets a name-based

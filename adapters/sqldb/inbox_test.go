@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -54,7 +55,7 @@ func newKeeper(t *testing.T, db *sqldb.DB, take bool) *keeper {
 	return &keeper{
 		t: t, db: db, outbox: outbox, clock: c,
 		inbox:    sqldb.NewInbox(db, sqldb.InboxConfig{Consumer: consumer, Gap: gap, Take: take, Now: c.now}),
-		failures: sqldb.NewFailures(db, outbox, c.now),
+		failures: sqldb.NewFailures(db, outbox, gap, c.now),
 	}
 }
 
@@ -75,6 +76,15 @@ func (k *keeper) apply(e contract.Envelope) (late bool, err error) {
 		return insert(int(e.Sequence))(ctx, tx)
 	})
 	return late, err
+}
+
+// look has e come back every half minute for d, and be put back each time.
+func (k *keeper) look(e contract.Envelope, d time.Duration) {
+	for end := k.clock.now().Add(d); k.clock.now().Before(end); {
+		_, err := k.apply(e)
+		require.ErrorIs(k.t, err, sqldb.ErrEarly)
+		k.clock.advance(min(30*time.Second, end.Sub(k.clock.now())))
+	}
 }
 
 func (k *keeper) applied() int { return count(k.t, k.db, "SELECT COUNT(*) FROM things") }
@@ -160,7 +170,7 @@ func TestGapIsGivenUpAndWhatWasLeftOutIsAppliedWhenItComes(t *testing.T) {
 		}](err)
 		require.True(t, ok)
 		require.EqualValues(t, 2, distance.Ahead())
-		k.clock.advance(gap - time.Second)
+		k.look(event("a", 4), gap-time.Second)
 		_, err = k.apply(event("a", 4))
 		require.ErrorIs(t, err, sqldb.ErrEarly, "the gap time counts from the first early sight")
 		k.clock.advance(time.Second)
@@ -189,10 +199,8 @@ func TestGapIsGivenUpAndWhatWasLeftOutIsAppliedWhenItComes(t *testing.T) {
 
 func TestConsumerOfWholeStatesTakesWhatComesAfterAGap(t *testing.T) {
 	eachKeeper(t, true, func(t *testing.T, k *keeper) {
+		k.look(event("a", 3), gap)
 		_, err := k.apply(event("a", 3))
-		require.ErrorIs(t, err, sqldb.ErrEarly)
-		k.clock.advance(gap)
-		_, err = k.apply(event("a", 3))
 		require.NoError(t, err)
 		late, err := k.apply(event("a", 1))
 		require.NoError(t, err)
@@ -291,5 +299,53 @@ func TestFailuresAreCountedPerRound(t *testing.T) {
 		c, err = k.failures.Failed(t.Context(), k.failure(event("a", 1), 1), 1)
 		require.NoError(t, err)
 		require.Equal(t, router.Count{Attempts: 1, First: k.clock.now(), Last: k.clock.now()}, c)
+	})
+}
+
+// While the consumer or the broker is away nothing can come: that is no gap.
+func TestOutageIsNoGap(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		k.look(event("a", 2), time.Minute)
+		k.clock.advance(time.Hour)
+		_, err := k.apply(event("a", 2))
+		require.ErrorIs(t, err, sqldb.ErrEarly)
+		k.look(event("a", 2), gap)
+		_, err = k.apply(event("a", 2))
+		require.ErrorIs(t, err, sqldb.ErrGap)
+	})
+}
+
+func TestUndecodableEventBehindAGapIsGivenUpInTheEnd(t *testing.T) {
+	eachKeeper(t, true, func(t *testing.T, k *keeper) {
+		f := k.failure(event("a", 5), 0)
+		for range int(gap / (30 * time.Second)) {
+			require.ErrorIs(t, k.giveUp(f), sqldb.ErrEarly)
+			k.clock.advance(30 * time.Second)
+		}
+		require.NoError(t, k.giveUp(f))
+		require.Equal(t, 1, k.poisonMessages())
+	})
+}
+
+func TestWhatATruncatedStreamBringsLateIsApplied(t *testing.T) {
+	eachKeeper(t, true, func(t *testing.T, k *keeper) {
+		require.NoError(t, k.inbox.Begin(t.Context(), false))
+		for _, sequence := range []int64{6, 5, 5} {
+			_, err := k.apply(event("a", sequence))
+			require.NoError(t, err)
+		}
+		require.Equal(t, 2, k.applied())
+	})
+}
+
+func TestKeysLongerThanAColumnAreKeptApart(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		long := strings.Repeat("k", 300)
+		_, err := k.apply(event(long+"1", 1))
+		require.NoError(t, err)
+		require.NoError(t, k.giveUp(k.failure(event(long+"2", 1), 0)))
+		_, err = k.apply(event(long+"2", 2))
+		require.NoError(t, err)
+		require.Equal(t, 2, count(t, k.db, "SELECT COUNT(*) FROM inbox"))
 	})
 }

@@ -81,7 +81,7 @@ func (s outboxSchema) InsertQuery(_ string, msgs message.Messages) (wmsql.Query,
 			payload = []byte{}
 		}
 		m := s.entries[i]
-		args = append(args, m.MessageID[:], m.Topic, m.Key, m.Sequence, metadata, payload, Micros(m.createdAt))
+		args = append(args, m.MessageID[:], m.Topic, fit(m.Key), m.Sequence, metadata, payload, Micros(m.createdAt))
 	}
 	return wmsql.Query{
 		Query: "INSERT INTO outbox (message_id, topic, partition_key, sequence, metadata, payload, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)" +

@@ -2,10 +2,14 @@ package sqldb
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/app/contract"
 )
 
 // place is where the events of one key stand for one consumer.
@@ -15,6 +19,7 @@ type place struct{ consumer, source, key string }
 type mark struct {
 	sequence   int64
 	earlySince time.Time // zero where none waits
+	seen       time.Time // when the place changed, or a waiting event was seen, last
 }
 
 // early is ErrEarly for the event number sequence, and knows how many are missing before it.
@@ -40,6 +45,21 @@ const (
 	placeFields = "consumer, source, partition_key"
 )
 
+// placeOf is where the events of e's key stand.
+func placeOf(consumer string, e contract.Envelope) place {
+	return place{consumer, fit(e.Source), fit(e.Key)}
+}
+
+// fit shortens what a foreign publisher made longer than our columns, so that two long ones stay different.
+func fit(s string) string {
+	const width = 255
+	if len(s) <= width {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	return s[:width-2*len(sum)] + hex.EncodeToString(sum[:])
+}
+
 func (p place) args(more ...any) []any { return append([]any{p.consumer, p.source, p.key}, more...) }
 
 // lock reads the mark and keeps others from it until the commit. A place that is new begins before 1, or before sequence where
@@ -58,20 +78,30 @@ func (p place) lock(ctx context.Context, tx *Tx, sequence int64, now time.Time) 
 	if !complete {
 		begin = sequence - 1
 	}
-	_, err = tx.Exec(ctx, tx.dialect.InsertIgnore()+" inbox ("+placeFields+", sequence, applied, updated_at) VALUES (?, ?, ?, ?, 0, ?)",
+	made, err := tx.Exec(ctx, tx.dialect.InsertIgnore()+" inbox ("+placeFields+", sequence, applied, updated_at) VALUES (?, ?, ?, ?, 0, ?)",
 		p.args(begin, Micros(now))...)
 	if err != nil {
 		return m, fmt.Errorf("begin the inbox of a key: %w", err)
+	}
+	if made == 1 { // what is jumped over here may still be on its way
+		if err := p.leaveOut(ctx, tx, 1, begin); err != nil {
+			return m, err
+		}
 	}
 	return p.read(ctx, tx)
 }
 
 func (p place) read(ctx context.Context, tx *Tx) (m mark, err error) {
-	var early sql.NullInt64
-	err = tx.QueryRow(ctx, "SELECT sequence, early_since FROM inbox"+atPlace+tx.dialect.ForUpdate(), p.args()...).Scan(&m.sequence, &early)
+	var (
+		early sql.NullInt64
+		seen  int64
+	)
+	err = tx.QueryRow(ctx, "SELECT sequence, early_since, updated_at FROM inbox"+atPlace+tx.dialect.ForUpdate(), p.args()...).
+		Scan(&m.sequence, &early, &seen)
 	if err != nil {
 		return m, fmt.Errorf("read the inbox: %w", err)
 	}
+	m.seen = FromMicros(seen)
 	if early.Valid {
 		m.earlySince = FromMicros(early.Int64)
 	}
@@ -100,13 +130,24 @@ func (p place) count(ctx context.Context, tx *Tx) error {
 	return nil
 }
 
-// missing remembers since when a predecessor has been missing.
-func (p place) missing(ctx context.Context, tx *Tx, since time.Time) error {
-	args := append([]any{Micros(since)}, p.args()...)
-	if _, err := tx.Exec(ctx, "UPDATE inbox SET early_since = ?"+atPlace+" AND early_since IS NULL", args...); err != nil {
-		return fmt.Errorf("remember the gap: %w", err)
+// outOfSight is how long nobody may have looked at a waiting event for the wait to count. It comes back every few seconds; longer than
+// that the consumer or the broker was away, and its predecessors had no chance to come.
+const outOfSight = time.Minute
+
+// gone reports whether the predecessors of an early event have been waited for long enough. It remembers that the event was seen.
+func (p place) gone(ctx context.Context, tx *Tx, at mark, now time.Time, gap time.Duration) (bool, error) {
+	since := at.earlySince
+	if since.IsZero() || now.Sub(at.seen) > outOfSight {
+		since = now
 	}
-	return nil
+	if now.Sub(since) >= gap {
+		return true, nil
+	}
+	args := append([]any{Micros(since), Micros(now)}, p.args()...)
+	if _, err := tx.Exec(ctx, "UPDATE inbox SET early_since = ?, updated_at = ?"+atPlace, args...); err != nil {
+		return false, fmt.Errorf("remember the gap: %w", err)
+	}
+	return false, nil
 }
 
 // leaveOut remembers that the sequences from first to last were jumped over.
