@@ -242,14 +242,22 @@ func (s *stretch) forgetMarked() {
 	}
 }
 
+// overdue is how long an outcome may take before the wait for it is worth a line: the broker's adapter answers within half of it.
+const overdue = 10 * time.Second
+
 // settle waits for the outcomes that are still to come, all of them: a row without one is not published again. Once stop ended it
 // waits for a moment only, and for nothing from a broker that is away.
 func (s *stretch) settle(stop context.Context) {
 	var deadline time.Time
+	began, said := s.cfg.Now(), false
 	for s.t.holds() {
 		s.settleOutcomes(false)
 		if s.w.outstanding() == 0 {
 			return
+		}
+		if !said && s.cfg.Now().Sub(began) > overdue {
+			said = true
+			s.log.Warn("relay waits for outcomes that are overdue", "rows", s.w.outstanding())
 		}
 		if stop.Err() != nil {
 			now := s.cfg.Now()

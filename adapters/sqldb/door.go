@@ -14,8 +14,12 @@ import (
 	"modernc.org/sqlite"
 )
 
-// Attempts at a transaction that the database ended and that may run again, before its caller hears of it.
-const maxAttempts = 10
+// Attempts at a transaction that the database ended and that may run again, before its caller hears of it, and how long after the first
+// one another may begin: each may wait for locks.
+const (
+	maxAttempts = 10
+	attemptsFor = 8 * time.Second
+)
 
 // job is one closure on its way through a transaction. It runs on its caller's goroutine, whenever it is given a turn, so that
 // a panic surfaces where it belongs; the door alone begins and ends transactions.
@@ -174,8 +178,9 @@ func (db *DB) separately(members []member) {
 
 // alone runs a closure in a transaction of its own, again and again while the database ends it for reasons that pass.
 func (db *DB) alone(j *job) (err error) {
+	began := time.Now()
 	for attempt := range maxAttempts {
-		if attempt > 0 && !db.pause(j.ctx, attempt) {
+		if attempt > 0 && (time.Since(began) > attemptsFor || !db.pause(j.ctx, attempt)) {
 			break
 		}
 		if ctxErr := j.ctx.Err(); ctxErr != nil {
