@@ -48,6 +48,8 @@ type consumer struct {
 // run works until ctx ends and then drains: first the consumers, whose last effects go to the outbox, then the relay. A database
 // or broker that cannot be reached is tried again for as long as it takes.
 func (s *service) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	relayCtx, stopRelay := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRelay()
 	var consuming, relaying sync.WaitGroup
@@ -70,7 +72,10 @@ func (s *service) run(ctx context.Context) error {
 			})
 		}
 		if s.router != nil {
-			consuming.Go(func() { errs[1] = s.router.Run(ctx) })
+			consuming.Go(func() {
+				errs[1] = s.router.Run(ctx)
+				stop() // a service whose consumers ended is none
+			})
 		}
 		<-ctx.Done()
 	}

@@ -61,16 +61,16 @@ type ahead interface {
 // two of them pass.
 const (
 	aheadStep = 50 * time.Millisecond
-	aheadMost = 5 * time.Second
+	aheadMost = 3 * time.Second
 )
 
 // earlyDelay is how long an event waits for its predecessors, at its nth delivery.
 func earlyDelay(err error, n int) time.Duration {
-	delay := growing(earlyMin, earlyMax, n)
-	if e, ok := errors.AsType[ahead](err); ok {
-		delay += time.Duration(min(e.Ahead(), int64(aheadMost/aheadStep))) * aheadStep
+	e, ok := errors.AsType[ahead](err)
+	if !ok {
+		return growing(earlyMin, earlyMax, n)
 	}
-	return delay
+	return growing(earlyMin, earlyMax-aheadMost, n) + time.Duration(min(e.Ahead(), int64(aheadMost/aheadStep)))*aheadStep
 }
 
 // late gives the delay after which an event that failed attempts times in this round comes back. more is false where it is given

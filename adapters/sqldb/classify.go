@@ -17,15 +17,15 @@ import (
 
 // Numbers of MySQL and MariaDB that end a transaction, or might, and are worth running it again: deadlock, lock wait timeout (which
 // undoes everything where innodb_rollback_on_timeout is on), a row that changed since it was read, a statement that was
-// killed or ran into the server's time limit.
-var mysqlAgain = []uint16{1213, 1205, 1020, 1317, 1969, 3024}
+// killed or ran into the server's time limit, a full table of locks.
+var mysqlAgain = []uint16{1213, 1205, 1020, 1317, 1969, 3024, 1206, 1614}
 
 // Numbers of a COMMIT that may have been cut off: an error during it, and statements that were killed or took too long.
 var mysqlInterrupted = []uint16{1180, 1181, 1105, 1317, 1969, 3024}
 
-// Numbers that say the server is going away, is full of connections, or that it ended this one.
+// Numbers that say the server is going away, is full (of data or connections), or that it ended this connection.
 var mysqlAway = []uint16{
-	1040, 1044, 1045, 1049, 1053, 1077, 1078, 1079, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1290, 1836, 1927, 3169, 4031,
+	1021, 1040, 1044, 1045, 1047, 1049, 1053, 1077, 1078, 1079, 1114, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1290, 1836, 1927, 3169, 4031,
 }
 
 // Primary result codes of SQLite.

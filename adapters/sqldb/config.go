@@ -92,6 +92,7 @@ func mysqlConfig(raw, name string) (*mysql.Config, error) {
 		c.Params = map[string]string{}
 	}
 	c.Params["innodb_lock_wait_timeout"] = "5"
+	c.Params["time_zone"] = "'+00:00'" // the lease goes by the server's clock, which must not jump with daylight saving
 	return c, nil
 }
 

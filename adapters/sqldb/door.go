@@ -223,7 +223,7 @@ func (db *DB) attempt(j *job) (final bool, err error) {
 		return true, ErrOutcomeUnknown.Because(err)
 	case undone:
 	}
-	return false, err
+	return judge(err) == destroyed, classify(err) // a full disk is no reason to try again
 }
 
 // pause waits a moment, longer with each attempt and never the same, and reports whether to go on.
@@ -300,14 +300,13 @@ func (t *transaction) callGuarded(j *job) error {
 	}
 	t.tx.guard = unguarded
 	if err != nil {
-		if _, undo := t.tx.exec("ROLLBACK TO SAVEPOINT closure"); undo != nil {
+		if _, undo := t.tx.exec("ROLLBACK TO SAVEPOINT " + t.tx.savepoint()); undo != nil {
 			t.end(undo)
 			return err
 		}
 	}
-	// MySQL replaces a savepoint by the next of its name; SQLite would stack them.
-	if t.tx.dialect == SQLite {
-		if _, release := t.tx.exec("RELEASE SAVEPOINT closure"); release != nil {
+	if t.tx.dialect == SQLite { // MySQL drops them all with the COMMIT
+		if _, release := t.tx.exec("RELEASE SAVEPOINT " + t.tx.savepoint()); release != nil {
 			t.end(release)
 		}
 	}

@@ -309,3 +309,30 @@ func TestUnreachableServerIsUnavailable(t *testing.T) {
 	require.Error(t, err)
 	require.False(t, strings.Contains(err.Error(), "secret"))
 }
+
+// A statement that the driver refuses to send takes its savepoint along: what is then undone must not be the neighbour's change.
+func TestStatementThatWasNeverSentUndoesNobodyElse(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, things, func(t *testing.T, db *sqldb.DB) {
+		const n = 200
+		var wg sync.WaitGroup
+		release := holdWriters(t, db)
+		for i := range n {
+			wg.Go(func() {
+				err := db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+					if i%2 == 0 {
+						return insert(i)(ctx, tx)
+					}
+					_, err := tx.Exec(ctx, "INSERT INTO things (id, n) VALUES (?, ?)", i) // one argument too few
+					return err
+				})
+				if (err == nil) != (i%2 == 0) {
+					t.Errorf("closure %d: %v", i, err)
+				}
+			})
+		}
+		release()
+		wg.Wait()
+		require.Equal(t, n/2, count(t, db, "SELECT COUNT(*) FROM things"), "what was acknowledged is there")
+	})
+}

@@ -152,15 +152,18 @@ func poisonMetadata(id uuid.UUID, failure router.Failure, count router.Count) ma
 	return m
 }
 
+// tokenCharacters are those of a header's name (RFC 9110), as far as brokers agree on them.
+const tokenCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
+
 // publishable gives metadata that every broker takes: a poison message that none takes would never be seen. Values with line breaks,
-// zero bytes or blanks at an end are quoted as Go strings, and so are odd keys.
+// zero bytes, blanks at an end or bytes that are no UTF-8 are quoted as Go strings, odd keys escaped as in a URL.
 func publishable(metadata map[string]string) map[string]string {
 	m := make(map[string]string, len(metadata)+8)
 	for key, value := range metadata {
-		if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }) {
+		if strings.Trim(key, tokenCharacters) != "" {
 			key = url.QueryEscape(key)
 		}
-		if strings.ContainsAny(value, "\r\n\x00") || strings.TrimSpace(value) != value {
+		if strings.ContainsAny(value, "\r\n\x00") || strings.TrimSpace(value) != value || !utf8.ValidString(value) {
 			value = strconv.Quote(value)
 		}
 		m[key] = value

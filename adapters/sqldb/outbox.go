@@ -48,6 +48,7 @@ type Entry struct {
 	Payload   []byte
 
 	createdAt time.Time
+	encoded   []byte // Metadata
 }
 
 // Publish stores e as event number sequence of its aggregate. Correlation and causation come from ctx. The error is
@@ -83,6 +84,10 @@ const maxEntry = 960 << 10
 func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
 	if m.size() > maxEntry {
 		return contract.ErrTooLarge
+	}
+	var err error
+	if m.encoded, err = json.Marshal(m.Metadata); err != nil {
+		return fmt.Errorf("encode the metadata of %s: %w", m.MessageID, err)
 	}
 	m.createdAt = o.cfg.Now()
 	tx.outbox = append(tx.outbox, m)

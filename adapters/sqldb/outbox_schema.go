@@ -10,7 +10,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 	wmsql "github.com/ThreeDotsLabs/watermill-sql/v3/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/go-json-experiment/json"
 )
 
 // Bounds of one statement that stores outbox rows, so that it fits the packet that any server takes.
@@ -72,16 +71,12 @@ var errPublishOnly = errors.New("the outbox schema is for publishing; the relay 
 func (s outboxSchema) InsertQuery(_ string, msgs message.Messages) (wmsql.Query, error) {
 	args := make([]any, 0, 7*len(msgs))
 	for i, msg := range msgs {
-		metadata, err := json.Marshal(msg.Metadata)
-		if err != nil {
-			return wmsql.Query{}, err
-		}
 		payload := []byte(msg.Payload)
 		if payload == nil {
 			payload = []byte{}
 		}
 		m := s.entries[i]
-		args = append(args, m.MessageID[:], m.Topic, fit(m.Key), m.Sequence, metadata, payload, Micros(m.createdAt))
+		args = append(args, m.MessageID[:], m.Topic, fit(m.Key), m.Sequence, m.encoded, payload, Micros(m.createdAt))
 	}
 	return wmsql.Query{
 		Query: "INSERT INTO outbox (message_id, topic, partition_key, sequence, metadata, payload, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)" +

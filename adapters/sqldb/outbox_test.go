@@ -213,6 +213,7 @@ func TestPoisonMessageIsOneThatEveryBrokerTakes(t *testing.T) {
 		e := event("a", 1)
 		f := k.failure(e, 0)
 		f.Metadata["zero"], f.Metadata["blank"], f.Metadata["odd key"] = "a\x00b", " a", "kept"
+		f.Metadata["bytes"], f.Metadata["a/b"] = "\xff", "kept"
 		f.Event.Data = make([]byte, 1<<20)
 		require.NoError(t, k.giveUp(f))
 		row := k.pending()[0]
@@ -221,6 +222,8 @@ func TestPoisonMessageIsOneThatEveryBrokerTakes(t *testing.T) {
 		require.Equal(t, `"a\x00b"`, m["zero"])
 		require.Equal(t, `" a"`, m["blank"])
 		require.Equal(t, "kept", m["odd+key"])
+		require.Equal(t, `"\xff"`, m["bytes"])
+		require.Equal(t, "kept", m["a%2Fb"])
 		require.Equal(t, "payload", m[router.MetaPoisonOmitted])
 		require.Empty(t, row.Payload, "what no broker could take stays in its stream")
 	})

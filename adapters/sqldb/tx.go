@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // errEnded is what a transaction answers after an error that ended it on the server.
@@ -20,6 +21,7 @@ type Tx struct {
 	ended   error   // the error that ended it
 	outbox  []Entry // stored together, right before the commit
 	guard   guard
+	guards  int // savepoints of this transaction so far
 }
 
 // guard is the savepoint of a closure that shares the transaction. It is set with the closure's first change: most that fail have
@@ -50,9 +52,10 @@ func (tx *Tx) exec(query string, args ...any) (sql.Result, error) {
 		return nil, tx.refusal()
 	}
 	if tx.guard == armed {
+		tx.guards++
 		if tx.dialect == MySQL { // in one packet: a round trip costs as much as the change
-			query = "SAVEPOINT closure; " + query
-		} else if _, err := tx.conn.ExecContext(context.Background(), "SAVEPOINT closure"); err != nil {
+			query = "SAVEPOINT " + tx.savepoint() + "; " + query
+		} else if _, err := tx.conn.ExecContext(context.Background(), "SAVEPOINT "+tx.savepoint()); err != nil {
 			return nil, tx.note(err)
 		}
 		tx.guard = set
@@ -60,6 +63,10 @@ func (tx *Tx) exec(query string, args ...any) (sql.Result, error) {
 	result, err := tx.conn.ExecContext(context.Background(), query, args...)
 	return result, tx.note(err)
 }
+
+// savepoint is the name of this closure's. No two are the same: one that was never set, because its packet was not sent, must not be
+// taken for the neighbour's.
+func (tx *Tx) savepoint() string { return "closure_" + strconv.Itoa(tx.guards) }
 
 // Query reads rows. The caller closes them before the next statement.
 func (tx *Tx) Query(_ context.Context, query string, args ...any) (*Rows, error) {

@@ -73,11 +73,14 @@ func Check(topic string, msg *message.Message) (messageID string, err error) {
 	return msg.UUID, nil
 }
 
+// tokenCharacters are those of a header's name (RFC 9110); the client refuses a header with any other.
+const tokenCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
+
 func checkKey(key string) error {
 	if Own(key) && key != MessageID {
 		return ErrUnpublishable.Because(fmt.Errorf("metadata key %q belongs to the broker", key))
 	}
-	if key == "" || strings.IndexFunc(key, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }) >= 0 {
+	if key == "" || strings.Trim(key, tokenCharacters) != "" {
 		return ErrUnpublishable.Because(fmt.Errorf("metadata key %q is no header name", key))
 	}
 	return nil
