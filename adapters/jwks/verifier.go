@@ -146,6 +146,11 @@ func (v *Verifier) claims(payload []byte) (principal.Principal, time.Time, error
 	if err := claims.Get(claimSID, &p.Session); err != nil {
 		return p, time.Time{}, fmt.Errorf("read the session: %w", err)
 	}
+	if claims.Has(claimPwd) {
+		if err := claims.Get(claimPwd, &p.MustChangePassword); err != nil {
+			return p, time.Time{}, fmt.Errorf("read whether the password must be changed: %w", err)
+		}
+	}
 	subject, _ = claims.Subject()
 	id, err := uuid.Parse(subject)
 	if err != nil {
@@ -155,6 +160,8 @@ func (v *Verifier) claims(payload []byte) (principal.Principal, time.Time, error
 	if !p.Role.Valid() {
 		return p, time.Time{}, errors.New("names an unknown role")
 	}
+	issued, _ := claims.IssuedAt()
+	p.IssuedAt = issued.UTC()
 	expires, _ := claims.Expiration()
 	return p, expires, nil
 }

@@ -78,6 +78,7 @@ func TestRefusals(t *testing.T) {
 		"unknown role":                 {forge(t, private, key, set("role", "root")), false},
 		"role of another type":         {forge(t, private, key, set("role", []string{"admin"})), false},
 		"no session":                   {forge(t, private, key, drop("sid")), false},
+		"pwd_change of another type":   {forge(t, private, key, set("pwd_change", "no")), false},
 		"no subject":                   {forge(t, private, key, drop("sub")), false},
 		"subject is no UUID":           {forge(t, private, key, set("sub", "1")), false},
 		"changed claims":               {parts[0] + "." + other[1] + "." + parts[2], false},

@@ -1,6 +1,8 @@
 // Package principal says who asks: the caller that an access token proved.
 package principal
 
+import "time"
+
 // Role is what a user may do. A user has exactly one.
 type Role string
 
@@ -26,6 +28,10 @@ type Principal struct {
 	UserID  [16]byte // the user's UUID
 	Role    Role
 	Session string // the token's sid; empty where there is none
+	// IssuedAt is the token's iat, in whole seconds: what the token says was so then.
+	IssuedAt time.Time
+	// MustChangePassword keeps p from everything but a change of the password, which somebody else knows.
+	MustChangePassword bool
 }
 
 // Admin reports whether p may do everything.

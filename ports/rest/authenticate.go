@@ -17,10 +17,12 @@ var (
 		"Sign in first: an access token is needed in the Authorization header.")
 	errBadToken  = fault.New(fault.Unauthenticated, "invalid_token", "The access token is not valid, or not any more.")
 	errForbidden = fault.New(fault.Forbidden, "forbidden", "Your role may not do this.")
+	errPassword  = fault.New(fault.Forbidden, "password_change_required", "Change your password first, then sign in again.")
 )
 
-// authenticate lets only a caller with a valid token and one of the roles pass, before anything of the body is read.
-func authenticate(roles []principal.Role) func(huma.Context, func(huma.Context)) {
+// authenticate lets only a caller with a valid token and one of the roles pass, before anything of the body is read. One whose
+// password must be changed passes only where that is allowed before.
+func authenticate(roles []principal.Role, beforeChange bool) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
 		x := exchangeFrom(ctx.Context())
@@ -31,6 +33,10 @@ func authenticate(roles []principal.Role) func(huma.Context, func(huma.Context))
 		}
 		if len(roles) > 0 && !slices.Contains(roles, caller.Role) {
 			WriteProblem(w, r, errForbidden)
+			return
+		}
+		if caller.MustChangePassword && !beforeChange {
+			WriteProblem(w, r, errPassword)
 			return
 		}
 		x.caller = caller

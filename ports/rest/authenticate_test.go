@@ -55,6 +55,24 @@ func TestCallerReachesTheOperation(t *testing.T) {
 	require.JSONEq(t, `{"name":"user"}`, text(t, res))
 }
 
+func TestPasswordThatMustBeChangedOpensNothingElse(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for path, status := range map[string]int{"/api/password": 204, "/api/own": 403} {
+		r := httptest.NewRequest(http.MethodPut, path, strings.NewReader(`{"name":"x"}`))
+		r.Header.Set("Authorization", "Bearer drawn")
+		res := f.do(t, r)
+		if status == 204 {
+			require.Equal(t, status, res.StatusCode)
+			continue
+		}
+		require.Equal(t, "password_change_required", problem(t, res, status).Code)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/api/admin", nil)
+	r.Header.Set("Authorization", "Bearer drawn")
+	require.Equal(t, "password_change_required", problem(t, f.do(t, r), 403).Code)
+}
+
 // unread fails the test if anybody reads it.
 type unread struct{ t *testing.T }
 

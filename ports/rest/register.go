@@ -16,6 +16,7 @@ import (
 const (
 	metaRoles   = "millrace_roles"   // []principal.Role; present where a sign-in is needed
 	metaCaching = "millrace_caching" // the value of Cache-Control, as a header
+	metaBefore  = "millrace_before"  // present where a caller may come whose password must be changed
 )
 
 // Register adds an operation to api. What handle returns as an error is translated by its fault kind; the input was checked
@@ -38,6 +39,10 @@ func SignedIn(op huma.Operation, roles ...principal.Role) huma.Operation {
 	op.Security = append(slices.Clone(op.Security), map[string][]string{securityScheme: {}})
 	return with(op, metaCaching, headerPrivate)
 }
+
+// BeforePasswordChange lets callers into op, which is SignedIn, whose password must be changed first. Everything else refuses them
+// with 403, password_change_required: another knows the password, and so may hold the token.
+func BeforePasswordChange(op huma.Operation) huma.Operation { return with(op, metaBefore, true) }
 
 // Cached makes the answers of op ones that may be kept as control says. Without it they are not stored at all, or, where op is
 // SignedIn, only by the caller and never used without asking again.
@@ -62,9 +67,10 @@ func prepared(op huma.Operation, input reflect.Type) huma.Operation {
 		steps = append(steps, caching(control))
 	}
 	if roles, ok := op.Metadata[metaRoles].([]principal.Role); ok {
-		steps = append(steps, authenticate(roles))
+		_, before := op.Metadata[metaBefore]
+		steps = append(steps, authenticate(roles, before))
 		op.Errors = append(op.Errors, http.StatusUnauthorized)
-		if len(roles) > 0 {
+		if len(roles) > 0 || !before {
 			op.Errors = append(op.Errors, http.StatusForbidden)
 		}
 	}

@@ -110,6 +110,7 @@ func setup(t testing.TB, change ...func(*rest.Config)) *fixture {
 		Verifier: tokens{
 			"user":  {UserID: [16]byte{1}, Role: principal.RoleUser},
 			"admin": {UserID: [16]byte{2}, Role: principal.RoleAdmin},
+			"drawn": {UserID: [16]byte{3}, Role: principal.RoleAdmin, MustChangePassword: true},
 		},
 	}
 	for _, c := range change {
@@ -132,6 +133,9 @@ func (f *fixture) register() {
 			in.Body.Name = string(rest.Caller(ctx).Role)
 			return &thingOutput{Body: in.Body}, nil
 		})
+	rest.Register(api, rest.BeforePasswordChange(rest.SignedIn(huma.Operation{
+		OperationID: "change-password", Method: http.MethodPut, Path: "/api/password",
+	})), func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
 	rest.Register(api, rest.SignedIn(huma.Operation{OperationID: "admin-thing", Method: http.MethodGet, Path: "/api/admin"},
 		principal.RoleAdmin),
 		func(context.Context, *struct{}) (*listOutput, error) { return &listOutput{}, nil })
