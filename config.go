@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -38,6 +39,7 @@ type settings struct {
 	JWKSURL          string `name:"jwks-url" env:"MILLRACE_JWKS_URL" help:"Where order and event fetch the public keys when they run alone: http://user:8080/.well-known/jwks.json"`
 	AdminEmail       string `name:"admin-email" env:"MILLRACE_ADMIN_EMAIL" default:"admin@localhost" help:"E-mail address of the admin made at the first start."`
 	AdminPassword    string `name:"admin-password" env:"MILLRACE_ADMIN_PASSWORD" help:"Password of that admin; without one it is drawn and printed once."`
+	TrustedProxies   string `name:"trusted-proxies" env:"MILLRACE_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-For is believed: 10.0.0.0/8,192.0.2.7. Without it a caller's address is that of the connection."`
 	LogFormat        string `name:"log-format" env:"MILLRACE_LOG_FORMAT" help:"text or json; by default text on a terminal."`
 	LogLevel         string `name:"log-level" env:"MILLRACE_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 }
@@ -66,6 +68,7 @@ type config struct {
 	JWKSURL          string
 	AdminEmail       string
 	AdminPassword    string
+	TrustedProxies   []netip.Prefix
 	LogJSON          bool
 	LogLevel         slog.Level
 }
@@ -140,6 +143,9 @@ func (s settings) parse() (config, error) {
 		if _, err := user.Apply("admin@localhost", "Administrator", s.AdminPassword); s.AdminPassword != "" && err != nil {
 			problem("MILLRACE_ADMIN_PASSWORD", "must have 8 to 128 characters")
 		}
+	}
+	if c.TrustedProxies, err = parseProxies(s.TrustedProxies); err != nil {
+		problem("MILLRACE_TRUSTED_PROXIES", "%w", err)
 	}
 	switch s.LogFormat {
 	case "text", "json":

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,12 +38,14 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 		Service: "basket", HTTPAddr: "8080", OpsAddr: "nowhere", DatabaseURL: "postgres://me:hunter2@host/",
 		BrokerURL:        "amqp://me:hunter2@host",
 		EmbeddedNATSAddr: "x", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", LogFormat: "xml", LogLevel: "loud",
+		TrustedProxies: "10.0.0.0/8,proxy.example",
 	}
 	_, err := s.parse()
 	require.Error(t, err)
 	for _, name := range []string{
 		"MILLRACE_SERVICE", "MILLRACE_HTTP_ADDR", "MILLRACE_OPS_ADDR", "MILLRACE_DATABASE_URL", "MILLRACE_BROKER_URL",
 		"MILLRACE_EMBEDDED_NATS_ADDR", "MILLRACE_SECRET_KEY", "MILLRACE_JWKS_URL", "MILLRACE_LOG_FORMAT", "MILLRACE_LOG_LEVEL",
+		"MILLRACE_TRUSTED_PROXIES",
 	} {
 		require.ErrorContains(t, err, name+": ")
 	}
@@ -72,6 +75,17 @@ func TestRulesBetweenSettings(t *testing.T) {
 			require.ErrorContains(t, err, c.says)
 		})
 	}
+}
+
+func TestTrustedProxiesAreNetworksAndAddresses(t *testing.T) {
+	t.Parallel()
+	s := usual()
+	s.TrustedProxies = "10.1.2.3/8, 192.0.2.7,,fd00::/8"
+	c, err := s.parse()
+	require.NoError(t, err)
+	require.Equal(t, []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("fd00::/8"),
+	}, c.TrustedProxies)
 }
 
 func TestUnknownFlagsAndCommandsExitWithUsage(t *testing.T) {

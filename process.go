@@ -62,7 +62,7 @@ func (p *process) open(ctx context.Context) (err error) {
 	}
 	p.server = rest.New(rest.Config{
 		Version: version(), Logger: p.log, Verifier: p.verifier, Registry: p.registry, Checks: p.checks(), OpsApart: p.cfg.OpsAddr != "",
-		Now: newClock(), NewID: newIDs(),
+		TrustedProxies: p.cfg.TrustedProxies, Now: newClock(), NewID: newIDs(),
 	})
 	for _, s := range p.services {
 		s.routes(p.server.API())

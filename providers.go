@@ -75,6 +75,14 @@ func newDatabase(p platform, name serviceName) (*sqldb.DB, func(), error) {
 	}, nil
 }
 
+func newLimits(p platform, db *sqldb.DB, now func() time.Time) (*sqldb.Limits, error) {
+	key, err := p.key("limits")
+	if err != nil {
+		return nil, err
+	}
+	return sqldb.NewLimits(db, key, now), nil
+}
+
 func newBroker(ctx context.Context, p platform, name serviceName) (broker, func(), error) {
 	b, err := p.brokers.connect(ctx, string(name))
 	if err != nil {
@@ -125,6 +133,7 @@ type runtime struct {
 	platform platform
 	name     serviceName
 	db       *sqldb.DB
+	limits   *sqldb.Limits
 	broker   broker
 	relay    *router.Relay
 	router   *router.Router
@@ -134,7 +143,7 @@ type runtime struct {
 func (r runtime) service(migrations fs.FS, streams ...string) *service {
 	return &service{
 		name: string(r.name), db: r.db, migrations: migrations, broker: r.broker, streams: streams, relay: r.relay, router: r.router,
-		log: r.platform.log.With("service", string(r.name)),
+		workers: []func(context.Context) error{r.limits.Run}, log: r.platform.log.With("service", string(r.name)),
 	}
 }
 

@@ -34,15 +34,20 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 	if err != nil {
 		return userService{}, nil, err
 	}
+	v := newClock()
+	limits, err := newLimits(p, db, v)
+	if err != nil {
+		cleanup()
+		return userService{}, nil, err
+	}
 	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
 	if err != nil {
 		cleanup()
 		return userService{}, nil, err
 	}
-	v := newIDs()
-	v2 := newClock()
-	outbox := newOutbox(db, mainServiceName, v, v2)
-	relay, err := newRelay(p, mainServiceName, outbox, mainBroker, v)
+	v2 := newIDs()
+	outbox := newOutbox(db, mainServiceName, v2, v)
+	relay, err := newRelay(p, mainServiceName, outbox, mainBroker, v2)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -53,23 +58,24 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 		platform: p,
 		name:     mainServiceName,
 		db:       db,
+		limits:   limits,
 		broker:   mainBroker,
 		relay:    relay,
 		router:   router,
 	}
 	store := usersql.NewStore(db, outbox)
 	hasher := newHasher()
-	registerUserHandler := command.NewRegisterUserHandler(store, hasher, v, v2)
-	updateUserHandler := command.NewUpdateUserHandler(store, hasher, v2)
-	deleteUserHandler := command.NewDeleteUserHandler(store, v2)
-	keyring, err := newKeyring(p, store, v2)
+	registerUserHandler := command.NewRegisterUserHandler(store, hasher, v2, v)
+	updateUserHandler := command.NewUpdateUserHandler(store, hasher, v)
+	deleteUserHandler := command.NewDeleteUserHandler(store, v)
+	keyring, err := newKeyring(p, store, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return userService{}, nil, err
 	}
-	signer := jwks.NewSigner(keyring, v2)
-	signInHandler := command.NewSignInHandler(store, hasher, signer, v)
+	signer := jwks.NewSigner(keyring, v)
+	signInHandler := command.NewSignInHandler(store, hasher, signer, v2)
 	userByIDHandler := query.NewUserByIDHandler(store)
 	usersHandler := query.NewUsersHandler(store)
 	cursors, err := newCursors(p)
@@ -87,9 +93,9 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 		Users:        usersHandler,
 		Keys:         keyring,
 		Cursors:      cursors,
-		Now:          v2,
+		Now:          v,
 	}
-	ensureAdminHandler := command.NewEnsureAdminHandler(store, hasher, v, v2)
+	ensureAdminHandler := command.NewEnsureAdminHandler(store, hasher, v2, v)
 	mainUserService := newUserService(mainRuntime, handlers, keyring, ensureAdminHandler)
 	return mainUserService, func() {
 		cleanup2()
@@ -108,22 +114,27 @@ func initializeOrder(ctx context.Context, p platform) (orderService, func(), err
 	if err != nil {
 		return orderService{}, nil, err
 	}
+	v := newClock()
+	limits, err := newLimits(p, db, v)
+	if err != nil {
+		cleanup()
+		return orderService{}, nil, err
+	}
 	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
 	if err != nil {
 		cleanup()
 		return orderService{}, nil, err
 	}
-	v := newIDs()
-	v2 := newClock()
-	outbox := newOutbox(db, mainServiceName, v, v2)
-	relay, err := newRelay(p, mainServiceName, outbox, mainBroker, v)
+	v2 := newIDs()
+	outbox := newOutbox(db, mainServiceName, v2, v)
+	relay, err := newRelay(p, mainServiceName, outbox, mainBroker, v2)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return orderService{}, nil, err
 	}
-	failures := newFailures(db, outbox, v2)
-	router, err := newRouter(p, mainServiceName, db, failures, v2)
+	failures := newFailures(db, outbox, v)
+	router, err := newRouter(p, mainServiceName, db, failures, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -133,16 +144,17 @@ func initializeOrder(ctx context.Context, p platform) (orderService, func(), err
 		platform: p,
 		name:     mainServiceName,
 		db:       db,
+		limits:   limits,
 		broker:   mainBroker,
 		relay:    relay,
 		router:   router,
 	}
-	inbox := newOrderInbox(db, v2)
+	inbox := newOrderInbox(db, v)
 	store := ordersql.NewStore(db, outbox, inbox)
-	placeOrderHandler := command2.NewPlaceOrderHandler(store, v, v2)
-	updateOrderHandler := command2.NewUpdateOrderHandler(store, v2)
-	cancelOrderHandler := command2.NewCancelOrderHandler(store, v2)
-	deleteOrderHandler := command2.NewDeleteOrderHandler(store, v2)
+	placeOrderHandler := command2.NewPlaceOrderHandler(store, v2, v)
+	updateOrderHandler := command2.NewUpdateOrderHandler(store, v)
+	cancelOrderHandler := command2.NewCancelOrderHandler(store, v)
+	deleteOrderHandler := command2.NewDeleteOrderHandler(store, v)
 	orderByIDHandler := query2.NewOrderByIDHandler(store)
 	ordersHandler := query2.NewOrdersHandler(store)
 	cursors, err := newCursors(p)
@@ -161,7 +173,7 @@ func initializeOrder(ctx context.Context, p platform) (orderService, func(), err
 		Cursors:     cursors,
 	}
 	recordCustomerHandler := command2.NewRecordCustomerHandler(store)
-	forgetCustomerHandler := command2.NewForgetCustomerHandler(store, v2)
+	forgetCustomerHandler := command2.NewForgetCustomerHandler(store, v)
 	passOverHandler := command2.NewPassOverHandler(store)
 	orderconsumerHandlers := orderconsumer.Handlers{
 		RecordCustomer: recordCustomerHandler,
@@ -191,22 +203,27 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 	if err != nil {
 		return eventService{}, nil, err
 	}
+	v := newClock()
+	limits, err := newLimits(p, db, v)
+	if err != nil {
+		cleanup()
+		return eventService{}, nil, err
+	}
 	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
 	if err != nil {
 		cleanup()
 		return eventService{}, nil, err
 	}
-	v := newIDs()
-	v2 := newClock()
-	outbox := newOutbox(db, mainServiceName, v, v2)
-	relay, err := newRelay(p, mainServiceName, outbox, mainBroker, v)
+	v2 := newIDs()
+	outbox := newOutbox(db, mainServiceName, v2, v)
+	relay, err := newRelay(p, mainServiceName, outbox, mainBroker, v2)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return eventService{}, nil, err
 	}
-	failures := newFailures(db, outbox, v2)
-	router, err := newRouter(p, mainServiceName, db, failures, v2)
+	failures := newFailures(db, outbox, v)
+	router, err := newRouter(p, mainServiceName, db, failures, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -216,6 +233,7 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 		platform: p,
 		name:     mainServiceName,
 		db:       db,
+		limits:   limits,
 		broker:   mainBroker,
 		relay:    relay,
 		router:   router,
@@ -240,9 +258,9 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 		RequeuePoison: requeuePoisonHandler,
 		Cursors:       cursors,
 	}
-	recordEventHandler := command3.NewRecordEventHandler(store, v2)
-	storePoisonHandler := command3.NewStorePoisonHandler(store, v2)
-	assignPositionsHandler := command3.NewAssignPositionsHandler(store, v2)
+	recordEventHandler := command3.NewRecordEventHandler(store, v)
+	storePoisonHandler := command3.NewStorePoisonHandler(store, v)
+	assignPositionsHandler := command3.NewAssignPositionsHandler(store, v)
 	sequencer := newSequencer(assignPositionsHandler, p)
 	eventconsumerConsumer := eventconsumer.New(recordEventHandler, storePoisonHandler, sequencer)
 	mainEventService, err := newEventService(mainRuntime, handlers, eventconsumerConsumer, sequencer)

@@ -24,7 +24,8 @@ import (
 )
 
 // runtimeSet is what each service has: database, connection to the broker, outbox and relay.
-var runtimeSet = wire.NewSet(newClock, newIDs, newCursors, newDatabase, newBroker, newOutbox, newRelay, wire.Struct(new(runtime), "*"))
+var runtimeSet = wire.NewSet(newClock, newIDs, newCursors, newDatabase, newLimits, newBroker, newOutbox, newRelay,
+	wire.Struct(new(runtime), "*"))
 
 // routingSet is what a service has that takes messages.
 var routingSet = wire.NewSet(newFailures, newRouter)

@@ -5,6 +5,7 @@ package fault
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Kind says what a failure means to whoever hears of it.
@@ -64,7 +65,10 @@ type Error struct {
 	Code    string // snake_case, stable: part of the API
 	Message string
 	Fields  []Field
-	cause   error
+	// RetryAfter is when it makes sense to try again; 0 where that cannot be said.
+	RetryAfter time.Duration
+
+	cause error
 }
 
 // New makes a failure of a kind, with the code that clients may rely on and the sentence that people read.
@@ -81,6 +85,13 @@ func NewInvalid(fields ...Field) *Error {
 func (e *Error) Because(cause error) *Error {
 	c := *e
 	c.cause = cause
+	return &c
+}
+
+// After returns a copy of e that says when it makes sense to try again.
+func (e *Error) After(wait time.Duration) *Error {
+	c := *e
+	c.RetryAfter = wait
 	return &c
 }
 

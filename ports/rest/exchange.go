@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -23,6 +24,7 @@ type exchange struct {
 	server        *Server
 	started       time.Time
 	correlationID string
+	client        netip.Addr
 	caller        principal.Principal
 	span          trace.Span // nil where no spans are made
 	status        int        // 0 until the header is sent
@@ -83,7 +85,10 @@ func (x *exchange) secure() {
 // exchanges makes an exchange of each request and concludes it.
 func (s *Server) exchanges(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{ResponseWriter: w, server: s, started: s.cfg.Now(), correlationID: s.correlationID(r)}
+		x := &exchange{
+			ResponseWriter: w, server: s, started: s.cfg.Now(), correlationID: s.correlationID(r),
+			client: clientOf(r, s.cfg.TrustedProxies),
+		}
 		x.secure()
 		w.Header()[http.CanonicalHeaderKey(HeaderCorrelation)] = []string{x.correlationID}
 		r = r.WithContext(s.begin(x, r))

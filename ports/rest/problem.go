@@ -1,11 +1,14 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -51,6 +54,7 @@ type refusal struct {
 	code   string
 	detail string
 	fields []fault.Field
+	wait   time.Duration // until it makes sense to try again; 0 where that cannot be said
 }
 
 var (
@@ -123,7 +127,7 @@ func problemOf(ctx context.Context, err error) *Problem {
 		blame(ctx, err)
 		return errInternal.problem(ctx)
 	}
-	no := refusal{status: statusOf(e.Kind), code: e.Code, detail: e.Message, fields: e.Fields}
+	no := refusal{status: statusOf(e.Kind), code: e.Code, detail: e.Message, fields: e.Fields, wait: e.RetryAfter}
 	if no.status == http.StatusServiceUnavailable {
 		blame(ctx, err)
 	}
@@ -179,13 +183,21 @@ func (no refusal) headers() http.Header {
 		}
 		return http.Header{"Www-Authenticate": {challenge}}
 	case http.StatusServiceUnavailable:
-		return http.Header{"Retry-After": {"2"}}
+		return http.Header{"Retry-After": {seconds(cmp.Or(no.wait, usualWait))}}
 	case http.StatusTooManyRequests:
-		return http.Header{"Retry-After": {"1"}}
+		return http.Header{"Retry-After": {seconds(no.wait)}}
 	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
 		return http.Header{"Connection": {"close"}} // what is left of the body is not read
 	}
 	return nil
+}
+
+// usualWait is said where something of ours is away, and for how long nobody knows.
+const usualWait = 2 * time.Second
+
+// seconds writes a time as Retry-After wants it: whole seconds, rounded up, at least one.
+func seconds(wait time.Duration) string {
+	return strconv.FormatInt(max(1, int64((wait+time.Second-1)/time.Second)), 10)
 }
 
 // problemOfHuma translates what huma finds in a request: it has the status and sentences, some of which repeat values.

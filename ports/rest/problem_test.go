@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -181,5 +182,26 @@ func TestCorrelationIDs(t *testing.T) {
 			}
 			require.Equal(t, got, f.log.lines(t)[0]["correlation_id"])
 		})
+	}
+}
+
+func TestRetryAfterIsWholeSecondsRoundedUp(t *testing.T) {
+	t.Parallel()
+	exhausted := fault.New(fault.Exhausted, "rate_limited", "Too many.")
+	away := fault.New(fault.Unavailable, "away", "Away.")
+	for _, c := range []struct {
+		fail *fault.Error
+		says string
+	}{
+		{exhausted, "1"},
+		{exhausted.After(time.Millisecond), "1"},
+		{exhausted.After(time.Second), "1"},
+		{exhausted.After(90*time.Second + 1), "91"},
+		{away, "2"},
+		{away.After(10 * time.Second), "10"},
+	} {
+		f := setup(t)
+		f.fail = c.fail
+		require.Equal(t, c.says, f.get(t, "/api/fail").Header.Get("Retry-After"))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -40,8 +41,10 @@ type Config struct {
 	Tracer trace.TracerProvider
 	// OpsApart keeps /metrics off the main handler: it is then only on OpsHandler.
 	OpsApart bool
-	Now      func() time.Time
-	NewID    func() uuid.UUID
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	Now            func() time.Time
+	NewID          func() uuid.UUID
 }
 
 // Server is one HTTP API with everything around it. Operations are registered on API before Handler serves.
