@@ -21,6 +21,8 @@ type placeOrderInput struct {
 }
 
 type placed struct {
+	rest.Versioned
+
 	Location string `header:"Location" doc:"Where the order is"`
 	Body     Order
 }
@@ -40,7 +42,7 @@ func (h routes) place(ctx context.Context, in *placeOrderInput) (*placed, error)
 	if err != nil {
 		return nil, err
 	}
-	return &placed{Location: "/api/orders/" + o.ID.String(), Body: shape(o)}, nil
+	return &placed{Versioned: rest.Version(o.Version), Location: "/api/orders/" + o.ID.String(), Body: shape(o)}, nil
 }
 
 type idInput struct {
@@ -57,6 +59,8 @@ func orderID(s string) (uuid.UUID, error) {
 }
 
 type updateOrderInput struct {
+	rest.IfMatch
+
 	ID   string `path:"id" format:"uuid"`
 	Body struct {
 		Items rest.Optional[[]Item] `json:"items,omitempty" minItems:"1" maxItems:"100" doc:"All of the order's items; absent: they stay"`
@@ -69,11 +73,14 @@ func (h routes) update(ctx context.Context, in *updateOrderInput) (*answer, erro
 	if err != nil {
 		return nil, err
 	}
-	change, err := in.change()
-	if err != nil {
+	c := command.UpdateOrder{Caller: rest.Caller(ctx), ID: id}
+	if c.Expected, err = in.Expected(); err != nil {
 		return nil, err
 	}
-	return answered(h.UpdateOrder.Handle(ctx, command.UpdateOrder{Caller: rest.Caller(ctx), ID: id, Change: change}))
+	if c.Change, err = in.change(); err != nil {
+		return nil, err
+	}
+	return answered(h.UpdateOrder.Handle(ctx, c))
 }
 
 // change has null clear the note. An order without items is none, so these cannot be cleared.
@@ -92,6 +99,8 @@ func (in *updateOrderInput) change() (c order.Change, err error) {
 }
 
 type cancelOrderInput struct {
+	rest.IfMatch
+
 	ID   string `path:"id" format:"uuid"`
 	Body *struct {
 		Reason string `json:"reason,omitempty" maxLength:"500"`
@@ -104,16 +113,29 @@ func (h routes) cancel(ctx context.Context, in *cancelOrderInput) (*answer, erro
 		return nil, err
 	}
 	c := command.CancelOrder{Caller: rest.Caller(ctx), ID: id}
+	if c.Expected, err = in.Expected(); err != nil {
+		return nil, err
+	}
 	if in.Body != nil {
 		c.Reason = in.Body.Reason
 	}
 	return answered(h.CancelOrder.Handle(ctx, c))
 }
 
-func (h routes) delete(ctx context.Context, in *idInput) (*struct{}, error) {
+type deleteOrderInput struct {
+	rest.IfMatch
+
+	ID string `path:"id" format:"uuid"`
+}
+
+func (h routes) delete(ctx context.Context, in *deleteOrderInput) (*struct{}, error) {
 	id, err := orderID(in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.DeleteOrder.Handle(ctx, command.DeleteOrder{Caller: rest.Caller(ctx), ID: id})
+	expected, err := in.Expected()
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.DeleteOrder.Handle(ctx, command.DeleteOrder{Caller: rest.Caller(ctx), ID: id, Expected: expected})
 }

@@ -52,8 +52,26 @@ type api struct {
 
 func setup(t *testing.T) api {
 	t.Helper()
+	return setupOn(t, "sqlite:")
+}
+
+// onBoth runs a test on each database.
+func onBoth(t *testing.T, test func(t *testing.T, a api)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, setup(t))
+	})
+	t.Run("mysql", func(t *testing.T) {
+		t.Parallel()
+		test(t, setupOn(t, sqldbtest.MySQL(t)))
+	})
+}
+
+func setupOn(t *testing.T, url string) api {
+	t.Helper()
 	newID := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
-	db := sqldbtest.Open(t, "sqlite:", ordersql.Migrations)
+	db := sqldbtest.Open(t, url, ordersql.Migrations)
 	outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: contract.SourceOrder, NewID: newID, Now: time.Now})
 	store := ordersql.NewStore(db, outbox, sqldb.NewInbox(db, sqldb.InboxConfig{Consumer: "order-customers", Now: time.Now}))
 	server := rest.New(rest.Config{Verifier: tokens{}})
@@ -70,7 +88,7 @@ func setup(t *testing.T) api {
 }
 
 // call asks as the user of that name, nobody where it is empty.
-func (a api) call(t *testing.T, name, method, target, body string) *http.Response {
+func (a api) call(t *testing.T, name, method, target, body string, headers ...string) *http.Response {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
 	if name != "" {
@@ -80,6 +98,9 @@ func (a api) call(t *testing.T, name, method, target, body string) *http.Respons
 		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("X-Correlation-ID", "request-1")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	w := httptest.NewRecorder()
 	a.handler.ServeHTTP(w, r)
 	return w.Result()

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/app/order"
+	"github.com/millrace/millrace/ports/rest"
 )
 
 // Item is one line of an order.
@@ -53,11 +54,15 @@ func items(given []Item) []order.Item {
 }
 
 // answer is one order.
-type answer struct{ Body Order }
+type answer struct {
+	rest.Versioned
+
+	Body Order
+}
 
 func answered(o order.Order, err error) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answer{Body: shape(o)}, nil
+	return &answer{Versioned: rest.Version(o.Version), Body: shape(o)}, nil
 }

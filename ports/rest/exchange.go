@@ -26,6 +26,7 @@ type exchange struct {
 	correlationID string
 	client        netip.Addr
 	caller        principal.Principal
+	known         entityTags // what the caller of a conditional GET has
 	span          trace.Span // nil where no spans are made
 	status        int        // 0 until the header is sent
 	bytes         int64

@@ -22,11 +22,14 @@ const (
 // Register adds an operation to api. What handle returns as an error is translated by its fault kind; the input was checked
 // against its type's schema before; ctx carries the correlation ID and, where the operation is SignedIn, the caller.
 func Register[I, O any](api huma.API, op huma.Operation, handle func(ctx context.Context, in *I) (*O, error)) {
-	op = prepared(op, reflect.TypeFor[I]())
+	op = prepared(op, reflect.TypeFor[I](), reflect.TypeFor[O]())
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, problemOf(ctx, err)
+		}
+		if err := unchanged(ctx, out); err != nil {
+			return nil, err
 		}
 		return out, nil
 	})
@@ -59,8 +62,8 @@ func with(op huma.Operation, key string, value any) huma.Operation {
 	return op
 }
 
-// prepared puts the edge's own steps before op: who calls, then the query, then the body.
-func prepared(op huma.Operation, input reflect.Type) huma.Operation {
+// prepared puts the edge's own steps before op: who calls, then the query, then the preconditions, then the body.
+func prepared(op huma.Operation, input, output reflect.Type) huma.Operation {
 	var steps huma.Middlewares
 	op.Errors = slices.Clone(op.Errors)
 	if control, ok := op.Metadata[metaCaching].([]string); ok {
@@ -74,7 +77,9 @@ func prepared(op huma.Operation, input reflect.Type) huma.Operation {
 			op.Errors = append(op.Errors, http.StatusForbidden)
 		}
 	}
+	op, preconditions := conditional(op, input, output)
 	steps = append(steps, checkAddress)
+	steps = append(steps, preconditions...)
 	if takesBody(input) {
 		limit := op.MaxBodyBytes
 		if limit == 0 {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/app/user"
+	"github.com/millrace/millrace/ports/rest"
 )
 
 // Account is a user as clients see one: never with a password or its hash.
@@ -18,7 +19,15 @@ type Account struct {
 	UpdatedAt time.Time      `json:"updated_at"`
 }
 
-type accountOutput struct{ Body Account }
+type accountOutput struct {
+	rest.Versioned
+
+	Body Account
+}
+
+func answered(u user.User) *accountOutput {
+	return &accountOutput{Versioned: rest.Version(u.Version), Body: accountOf(u)}
+}
 
 func accountOf(u user.User) Account {
 	return Account{

@@ -51,6 +51,8 @@ type registerInput struct {
 }
 
 type registerOutput struct {
+	rest.Versioned
+
 	Location string `header:"Location"`
 	Body     Account
 }
@@ -62,7 +64,9 @@ func (h routes) register(ctx context.Context, in *registerInput) (*registerOutpu
 	if err != nil {
 		return nil, err
 	}
-	return &registerOutput{Location: "/api/users/" + u.ID.String(), Body: accountOf(u)}, nil
+	return &registerOutput{
+		Versioned: rest.Version(u.Version), Location: "/api/users/" + u.ID.String(), Body: accountOf(u),
+	}, nil
 }
 
 type idInput struct {
@@ -82,10 +86,12 @@ func (h routes) account(ctx context.Context, id uuid.UUID) (*accountOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	return &accountOutput{Body: accountOf(u)}, nil
+	return answered(u), nil
 }
 
 type updateInput struct {
+	rest.IfMatch
+
 	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body struct {
 		Email           rest.Optional[string]         `json:"email,omitempty" doc:"One's own new one needs current_password"`
@@ -105,11 +111,14 @@ func (h routes) update(ctx context.Context, in *updateInput) (*accountOutput, er
 	if err != nil {
 		return nil, err
 	}
-	return &accountOutput{Body: accountOf(u)}, nil
+	return answered(u), nil
 }
 
 func (in *updateInput) command() (c command.UpdateUser, err error) {
 	c.ID, c.CurrentPassword = in.ID, in.Body.CurrentPassword
+	if c.Expected, err = in.Expected(); err != nil {
+		return c, err
+	}
 	if c.Email, err = in.Body.Email.Required("body.email"); err != nil {
 		return c, err
 	}
@@ -120,6 +129,16 @@ func (in *updateInput) command() (c command.UpdateUser, err error) {
 	return c, err
 }
 
-func (h routes) delete(ctx context.Context, in *idInput) (*struct{}, error) {
-	return nil, h.DeleteUser.Handle(ctx, command.DeleteUser{Caller: rest.Caller(ctx), ID: in.ID})
+type deleteInput struct {
+	rest.IfMatch
+
+	ID uuid.UUID `path:"id" format:"uuid"`
+}
+
+func (h routes) delete(ctx context.Context, in *deleteInput) (*struct{}, error) {
+	expected, err := in.Expected()
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.DeleteUser.Handle(ctx, command.DeleteUser{Caller: rest.Caller(ctx), ID: in.ID, Expected: expected})
 }

@@ -100,7 +100,7 @@ type answer struct {
 	body   string
 }
 
-func (a *api) call(token, method, target, body string) answer {
+func (a *api) call(token, method, target, body string, headers ...string) answer {
 	a.t.Helper()
 	r := httptest.NewRequestWithContext(a.t.Context(), method, target, strings.NewReader(body))
 	if body != "" {
@@ -108,6 +108,9 @@ func (a *api) call(token, method, target, body string) answer {
 	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
 	a.handler.ServeHTTP(w, r)

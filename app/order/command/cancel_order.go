@@ -8,13 +8,15 @@ import (
 
 	"github.com/millrace/millrace/app/order"
 	"github.com/millrace/millrace/app/principal"
+	"github.com/millrace/millrace/app/version"
 )
 
 // CancelOrder ends a placed order.
 type CancelOrder struct {
-	Caller principal.Principal
-	ID     uuid.UUID
-	Reason string // may be empty
+	Caller   principal.Principal
+	ID       uuid.UUID
+	Reason   string // may be empty
+	Expected version.Expected
 }
 
 // CancelOrderHandler handles CancelOrder.
@@ -29,11 +31,15 @@ func NewCancelOrderHandler(store Store, now func() time.Time) *CancelOrderHandle
 }
 
 // Handle stores the cancelled order with its event order.cancelled.v1 and gives it. An order that was cancelled before is given as
-// it is, without another event. It refuses with order.ErrNotFound who is neither owner nor admin.
+// it is, without another event. It refuses with order.ErrNotFound who is neither owner nor admin, and with version.ErrMoved an order
+// at a version that is not expected.
 func (h *CancelOrderHandler) Handle(ctx context.Context, c CancelOrder) (order.Order, error) {
 	var o order.Order
 	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if o, err = owned(ctx, tx, c.Caller, c.ID); err != nil {
+			return err
+		}
+		if err := c.check(o); err != nil {
 			return err
 		}
 		return cancel(ctx, tx, &o, c.Reason, h.now())
@@ -42,6 +48,15 @@ func (h *CancelOrderHandler) Handle(ctx context.Context, c CancelOrder) (order.O
 		return order.Order{}, err
 	}
 	return o, nil
+}
+
+// check takes for an order that was cancelled for the same reason also the version that this began from, which was its last change:
+// who did not hear the answer asks again with what they know, and gets it.
+func (c CancelOrder) check(o order.Order) error {
+	if o.Status == order.Cancelled && o.CancelReason == c.Reason && c.Expected.Fits(o.Version-1) {
+		return nil
+	}
+	return c.Expected.Check(o.Version)
 }
 
 // cancel stores o cancelled, with its event, unless it is cancelled already.

@@ -7,12 +7,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/principal"
+	"github.com/millrace/millrace/app/version"
 )
 
 // DeleteOrder removes an order.
 type DeleteOrder struct {
-	Caller principal.Principal
-	ID     uuid.UUID
+	Caller   principal.Principal
+	ID       uuid.UUID
+	Expected version.Expected
 }
 
 // DeleteOrderHandler handles DeleteOrder.
@@ -27,11 +29,14 @@ func NewDeleteOrderHandler(store Store, now func() time.Time) *DeleteOrderHandle
 }
 
 // Handle removes the order and stores its event order.deleted.v1, after order.cancelled.v1 where it was still placed. It refuses
-// with order.ErrNotFound who is neither owner nor admin.
+// with order.ErrNotFound who is neither owner nor admin, and with version.ErrMoved an order at a version that is not expected.
 func (h *DeleteOrderHandler) Handle(ctx context.Context, c DeleteOrder) error {
 	return h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
 		o, err := owned(ctx, tx, c.Caller, c.ID)
 		if err != nil {
+			return err
+		}
+		if err := c.Expected.Check(o.Version); err != nil {
 			return err
 		}
 		at := h.now()

@@ -8,13 +8,15 @@ import (
 
 	"github.com/millrace/millrace/app/order"
 	"github.com/millrace/millrace/app/principal"
+	"github.com/millrace/millrace/app/version"
 )
 
 // UpdateOrder changes a placed order; what is nil stays.
 type UpdateOrder struct {
-	Caller principal.Principal
-	ID     uuid.UUID
-	Change order.Change
+	Caller   principal.Principal
+	ID       uuid.UUID
+	Change   order.Change
+	Expected version.Expected
 }
 
 // UpdateOrderHandler handles UpdateOrder.
@@ -29,8 +31,8 @@ func NewUpdateOrderHandler(store Store, now func() time.Time) *UpdateOrderHandle
 }
 
 // Handle stores the change with its event order.updated.v1 and gives the order after it. A change of nothing stores nothing and
-// publishes nothing. It refuses with order.ErrNotFound who is neither owner nor admin, and a cancelled order with
-// order.ErrCancelled.
+// publishes nothing. It refuses with order.ErrNotFound who is neither owner nor admin, with version.ErrMoved an order at a version that
+// is not expected, and after that a cancelled order with order.ErrCancelled.
 func (h *UpdateOrderHandler) Handle(ctx context.Context, c UpdateOrder) (order.Order, error) {
 	var o order.Order
 	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -46,6 +48,9 @@ func (h *UpdateOrderHandler) Handle(ctx context.Context, c UpdateOrder) (order.O
 func (h *UpdateOrderHandler) update(ctx context.Context, tx Tx, c UpdateOrder) (order.Order, error) {
 	o, err := owned(ctx, tx, c.Caller, c.ID)
 	if err != nil {
+		return order.Order{}, err
+	}
+	if err := c.Expected.Check(o.Version); err != nil {
 		return order.Order{}, err
 	}
 	updated, err := o.Change(c.Change, h.now())

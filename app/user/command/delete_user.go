@@ -8,12 +8,14 @@ import (
 
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/app/user"
+	"github.com/millrace/millrace/app/version"
 )
 
 // DeleteUser removes an account and everything personal with it.
 type DeleteUser struct {
-	Caller principal.Principal
-	ID     uuid.UUID
+	Caller   principal.Principal
+	ID       uuid.UUID
+	Expected version.Expected
 }
 
 // DeleteUserHandler handles DeleteUser.
@@ -28,7 +30,8 @@ func NewDeleteUserHandler(store Store, now func() time.Time) *DeleteUserHandler 
 }
 
 // Handle erases the account's row and stores its event user.deleted.v1, by which the other services hear of it. It refuses with
-// user.ErrNotFound who is neither the user nor an admin, and with user.ErrLastAdmin to leave nobody in charge.
+// user.ErrNotFound who is neither the user nor an admin, with version.ErrMoved an account at a version that is not expected, and with
+// user.ErrLastAdmin to leave nobody in charge.
 func (h *DeleteUserHandler) Handle(ctx context.Context, c DeleteUser) error {
 	if !c.Caller.Owns(c.ID) {
 		return user.ErrNotFound
@@ -40,6 +43,9 @@ func (h *DeleteUserHandler) Handle(ctx context.Context, c DeleteUser) error {
 		}
 		u, err := tx.ForUpdate(ctx, c.ID)
 		if err != nil {
+			return err
+		}
+		if err := c.Expected.Check(u.Version); err != nil {
 			return err
 		}
 		if err := admins.Spare(u.ID); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/app/user"
+	"github.com/millrace/millrace/app/version"
 )
 
 // UpdateUser changes an account; what is nil stays. A new e-mail address that one gives oneself needs CurrentPassword: a stolen
@@ -19,6 +20,7 @@ type UpdateUser struct {
 	Name            *string
 	Role            *principal.Role
 	CurrentPassword string
+	Expected        version.Expected
 }
 
 // UpdateUserHandler handles UpdateUser.
@@ -38,7 +40,7 @@ func NewUpdateUserHandler(store Store, hasher Hasher, now func() time.Time) *Upd
 //
 // It refuses with user.ErrNotFound who is neither the user nor an admin, with user.ErrRole who is no admin and names a role,
 // with user.ErrPasswordMissing and user.ErrWrongPassword a new e-mail address without the user's word, with
-// user.ErrChanged one whose confirmation is out of date, with user.ErrEmailTaken and user.ErrLastAdmin what these say.
+// version.ErrMoved an account at a version that is not expected, and after that with user.ErrChanged one whose confirmation is out of date, with user.ErrEmailTaken and user.ErrLastAdmin what these say.
 func (h *UpdateUserHandler) Handle(ctx context.Context, c UpdateUser) (user.User, error) {
 	if !c.Caller.Owns(c.ID) {
 		return user.User{}, user.ErrNotFound
@@ -68,6 +70,9 @@ func (h *UpdateUserHandler) update(ctx context.Context, tx Tx, c UpdateUser, con
 	}
 	u, err := tx.ForUpdate(ctx, c.ID)
 	if err != nil {
+		return user.User{}, err
+	}
+	if err := c.Expected.Check(u.Version); err != nil {
 		return user.User{}, err
 	}
 	if c.renames(u) && u.PasswordHash != confirmed {
