@@ -33,7 +33,7 @@ func (v Versioned) entityTag() string { return v.ETag }
 
 // IfMatch is embedded in the input of an operation that changes a single resource.
 type IfMatch struct {
-	IfMatch string `header:"If-Match" doc:"Entity tags of the versions that are meant; 412 where the resource has another. Optional" example:"\"3\""`
+	IfMatch string `header:"If-Match" doc:"Entity tags of the versions that are meant; 412 where there is another" example:"\"3\""`
 }
 
 // Expected gives the versions that the caller means. The error is of kind Invalid where the header cannot be read.

@@ -40,7 +40,8 @@ func NewUpdateUserHandler(store Store, hasher Hasher, now func() time.Time) *Upd
 //
 // It refuses with user.ErrNotFound who is neither the user nor an admin, with user.ErrRole who is no admin and names a role,
 // with user.ErrPasswordMissing and user.ErrWrongPassword a new e-mail address without the user's word, with
-// version.ErrMoved an account at a version that is not expected, and after that with user.ErrChanged one whose confirmation is out of date, with user.ErrEmailTaken and user.ErrLastAdmin what these say.
+// version.ErrMoved an account at a version that is not expected, and after that with user.ErrChanged
+// one whose confirmation is out of date, with user.ErrEmailTaken and user.ErrLastAdmin what these say.
 func (h *UpdateUserHandler) Handle(ctx context.Context, c UpdateUser) (user.User, error) {
 	if !c.Caller.Owns(c.ID) {
 		return user.User{}, user.ErrNotFound
