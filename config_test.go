@@ -20,7 +20,7 @@ func freeAddr(t *testing.T) string {
 func usual() settings {
 	return settings{
 		Service: "all", HTTPAddr: "127.0.0.1:8080", DataDir: "./data", DatabaseURL: "sqlite:", BrokerURL: "embedded:",
-		AdminEmail: "admin@localhost", LogLevel: "info",
+		AdminEmail: "admin@localhost", RateLimits: "on", LogLevel: "info",
 	}
 }
 
@@ -30,6 +30,7 @@ func TestUsualConfigurationIsGood(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"user", "order", "event"}, c.Services)
 	require.True(t, c.embedded())
+	require.True(t, c.RateLimits)
 }
 
 func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
@@ -38,14 +39,14 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 		Service: "basket", HTTPAddr: "8080", OpsAddr: "nowhere", DatabaseURL: "postgres://me:hunter2@host/",
 		BrokerURL:        "amqp://me:hunter2@host",
 		EmbeddedNATSAddr: "x", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", LogFormat: "xml", LogLevel: "loud",
-		TrustedProxies: "10.0.0.0/8,proxy.example",
+		TrustedProxies: "10.0.0.0/8,proxy.example", RateLimits: "yes",
 	}
 	_, err := s.parse()
 	require.Error(t, err)
 	for _, name := range []string{
 		"MILLRACE_SERVICE", "MILLRACE_HTTP_ADDR", "MILLRACE_OPS_ADDR", "MILLRACE_DATABASE_URL", "MILLRACE_BROKER_URL",
 		"MILLRACE_EMBEDDED_NATS_ADDR", "MILLRACE_SECRET_KEY", "MILLRACE_JWKS_URL", "MILLRACE_LOG_FORMAT", "MILLRACE_LOG_LEVEL",
-		"MILLRACE_TRUSTED_PROXIES",
+		"MILLRACE_TRUSTED_PROXIES", "MILLRACE_RATE_LIMITS",
 	} {
 		require.ErrorContains(t, err, name+": ")
 	}

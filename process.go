@@ -65,7 +65,7 @@ func (p *process) open(ctx context.Context) (err error) {
 		TrustedProxies: p.cfg.TrustedProxies, Now: newClock(), NewID: newIDs(),
 	})
 	for _, s := range p.services {
-		s.routes(p.server.API())
+		s.routes(rest.ForService(p.server.API(), s.edge))
 	}
 	return nil
 }

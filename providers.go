@@ -141,8 +141,12 @@ type runtime struct {
 
 // service gives the service that runs on r. streams are those that it publishes to or reads.
 func (r runtime) service(migrations fs.FS, streams ...string) *service {
+	var edge rest.Service
+	if r.platform.cfg.RateLimits {
+		edge.Limits = r.limits
+	}
 	return &service{
-		name: string(r.name), db: r.db, migrations: migrations, broker: r.broker, streams: streams, relay: r.relay, router: r.router,
+		name: string(r.name), edge: edge, db: r.db, migrations: migrations, broker: r.broker, streams: streams, relay: r.relay, router: r.router,
 		workers: []func(context.Context) error{r.limits.Run}, log: r.platform.log.With("service", string(r.name)),
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/adapters/jwks"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/ports/rest"
 	"github.com/millrace/millrace/router"
 )
 
@@ -32,6 +33,7 @@ type service struct {
 	workers    []func(ctx context.Context) error
 	prepare    func(ctx context.Context) error // after the migrations, before the service is ready; may be nil
 	prepared   atomic.Bool
+	edge       rest.Service
 	routes     func(api huma.API)
 	log        *slog.Logger
 }

@@ -21,8 +21,9 @@ func ClientAddr(ctx context.Context) netip.Addr {
 const ipv6Site = 64
 
 // ClientNet gives what is limited as one address: an IPv4 address, the /64 of an IPv6 address.
-func ClientNet(ctx context.Context) netip.Prefix {
-	addr := ClientAddr(ctx)
+func ClientNet(ctx context.Context) netip.Prefix { return netOf(ClientAddr(ctx)) }
+
+func netOf(addr netip.Addr) netip.Prefix {
 	network, err := addr.Prefix(min(addr.BitLen(), ipv6Site))
 	if err != nil {
 		return netip.Prefix{}

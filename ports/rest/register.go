@@ -22,7 +22,7 @@ const (
 // Register adds an operation to api. What handle returns as an error is translated by its fault kind; the input was checked
 // against its type's schema before; ctx carries the correlation ID and, where the operation is SignedIn, the caller.
 func Register[I, O any](api huma.API, op huma.Operation, handle func(ctx context.Context, in *I) (*O, error)) {
-	op = prepared(op, reflect.TypeFor[I](), reflect.TypeFor[O]())
+	op = prepared(op, reflect.TypeFor[I](), reflect.TypeFor[O](), guardsOf(api))
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -62,8 +62,8 @@ func with(op huma.Operation, key string, value any) huma.Operation {
 	return op
 }
 
-// prepared puts the edge's own steps before op: who calls, then the query, then the preconditions, then the body.
-func prepared(op huma.Operation, input, output reflect.Type) huma.Operation {
+// prepared puts the edge's own steps before op: who calls, how often, then the query, then the preconditions, then the body.
+func prepared(op huma.Operation, input, output reflect.Type, guards guards) huma.Operation {
 	var steps huma.Middlewares
 	op.Errors = slices.Clone(op.Errors)
 	if control, ok := op.Metadata[metaCaching].([]string); ok {
@@ -76,6 +76,9 @@ func prepared(op huma.Operation, input, output reflect.Type) huma.Operation {
 		if len(roles) > 0 || !before {
 			op.Errors = append(op.Errors, http.StatusForbidden)
 		}
+	}
+	if step := guards.limited(&op); step != nil {
+		steps = append(steps, step)
 	}
 	op, preconditions := conditional(op, input, output)
 	steps = append(steps, checkAddress)

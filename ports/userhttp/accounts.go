@@ -3,21 +3,26 @@ package userhttp
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/app/limit"
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/app/user/command"
 	"github.com/millrace/millrace/app/user/query"
 	"github.com/millrace/millrace/ports/rest"
 )
 
+// registrations are dear, and anybody may ask for one: each hashes a password.
+var registrations = limit.Rule{Burst: 30, Per: time.Minute}
+
 func (h routes) accounts(api huma.API) {
-	rest.Register(api, huma.Operation{
+	rest.Register(api, rest.LimitedByAddress(huma.Operation{
 		OperationID: "register-user", Method: http.MethodPost, Path: "/api/users", DefaultStatus: http.StatusCreated,
 		Summary: "Register", Tags: []string{"users"}, Errors: []int{http.StatusConflict},
-	}, h.register)
+	}, "registrations", registrations), h.register)
 	rest.Register(api, rest.SignedIn(huma.Operation{
 		OperationID: "get-me", Method: http.MethodGet, Path: "/api/users/me",
 		Summary: "One's own account", Tags: []string{"users"}, Errors: []int{http.StatusNotFound},

@@ -1,0 +1,38 @@
+package rest
+
+import (
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Service is what one service brings to the edge of its own operations. Services share nothing, in one process either: each asks its
+// own database.
+type Service struct {
+	// Limits keeps count of what is limited; nil limits nothing.
+	Limits Limits
+}
+
+// ForService gives api as s registers its operations on it.
+func ForService(api huma.API, s Service) huma.API {
+	return serviceAPI{API: api, guards: guards{writes: newWrites(s.Limits), limits: s.Limits}}
+}
+
+// serviceAPI is an API whose operations are one service's.
+type serviceAPI struct {
+	huma.API
+
+	guards guards
+}
+
+// guards are what stands before each operation of a service.
+type guards struct {
+	writes *writes // nil where nothing is limited
+	limits Limits
+}
+
+// guardsOf gives the guards of the service that registers on api, none where api is nobody's.
+func guardsOf(api huma.API) guards {
+	if s, ok := api.(serviceAPI); ok {
+		return s.guards
+	}
+	return guards{}
+}

@@ -1,0 +1,201 @@
+package rest
+
+import (
+	"context"
+	"encoding/hex"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/app/limit"
+)
+
+// writesRule is how often a caller may write to one service.
+var writesRule = limit.Rule{Burst: 200, Per: 2 * time.Second}
+
+const (
+	// ownWrites of a caller in a quiet second are let pass, and counted in the database only together with what follows: who writes
+	// seldom costs it nothing. So what replicas know of each other is wrong by that many, per second and replica.
+	ownWrites = 4
+	// Tokens are drawn from the database by the fewest at first and, the more are used up, by twice as many, up to the most.
+	fewestDrawn, mostDrawn = 4, 20
+	// What is not used so long after it was drawn has lapsed: the bucket in the database is filling again.
+	drawnFor = time.Second
+	// drawTimeout bounds a draw: somebody waits for it. It goes on without who asked, for the others that wait.
+	drawTimeout = 5 * time.Second
+)
+
+// writer is who writes: a user, or, where nobody is signed in, an address.
+type writer struct {
+	user    [16]byte
+	address netip.Prefix
+}
+
+func writerOf(x *exchange) writer {
+	if x.caller.UserID != [16]byte{} {
+		return writer{user: x.caller.UserID}
+	}
+	return writer{address: netOf(x.client)}
+}
+
+func (w writer) bucket() string {
+	if w.address.IsValid() {
+		return "writes from " + w.address.String()
+	}
+	return "writes of " + hex.EncodeToString(w.user[:])
+}
+
+// writes limits how often each caller writes, by tokens that it draws from the database in advance.
+type writes struct {
+	limits Limits
+
+	mu     sync.Mutex
+	shares map[writer]*share
+	swept  time.Time
+}
+
+// share is what a caller may do without asking the database again.
+type share struct {
+	since   time.Time // of the first of its own writes, or of the last draw
+	owed    int       // writes that the database does not know of yet
+	drawn   bool      // own writes are over
+	tokens  int
+	next    int       // how many to draw
+	refused time.Time // until when there is no use in asking
+	drawing *draw     // nil where none is under way
+}
+
+// draw is one that is under way. Who needs tokens meanwhile waits for it.
+type draw struct {
+	done chan struct{}
+	err  error
+}
+
+func newWrites(limits Limits) *writes {
+	return &writes{limits: limits, shares: map[writer]*share{}}
+}
+
+// take lets one write of a caller pass, or says when the next one may.
+func (w *writes) take(ctx context.Context, who writer, clock func() time.Time) error {
+	for {
+		now := clock()
+		w.mu.Lock()
+		s := w.share(who, now)
+		switch {
+		case s.pass():
+			w.mu.Unlock()
+			return nil
+		case now.Before(s.refused):
+			w.mu.Unlock()
+			return errLimited.After(s.refused.Sub(now))
+		}
+		d := s.drawing
+		if d == nil {
+			d = &draw{done: make(chan struct{})}
+			s.drawing = d
+			w.mu.Unlock()
+			w.draw(ctx, who, s, d, clock)
+		} else {
+			w.mu.Unlock()
+		}
+		select {
+		case <-d.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if d.err != nil {
+			return d.err
+		}
+	}
+}
+
+// share gives who's, as good as new where it has lapsed. Called with the lock.
+func (w *writes) share(who writer, now time.Time) *share {
+	s, ok := w.shares[who]
+	if !ok {
+		w.sweep(now)
+		s = &share{since: now, next: fewestDrawn}
+		w.shares[who] = s
+	}
+	if s.lapsed(now) {
+		*s = share{since: now, next: fewestDrawn}
+	}
+	return s
+}
+
+func (s *share) lapsed(now time.Time) bool {
+	return s.drawing == nil && now.Sub(s.since) >= drawnFor && !now.Before(s.refused)
+}
+
+// sweep forgets, from time to time, whose shares have lapsed.
+func (w *writes) sweep(now time.Time) {
+	if now.Sub(w.swept) < drawnFor {
+		return
+	}
+	w.swept = now
+	for who, s := range w.shares {
+		if s.lapsed(now) {
+			delete(w.shares, who)
+		}
+	}
+}
+
+// pass uses what there is.
+func (s *share) pass() bool {
+	switch {
+	case s.tokens > 0:
+		s.tokens--
+	case !s.drawn && s.owed < ownWrites:
+		s.owed++
+	default:
+		return false
+	}
+	return true
+}
+
+// draw takes tokens out of the database, for what is owed and for what comes.
+func (w *writes) draw(ctx context.Context, who writer, s *share, d *draw, clock func() time.Time) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drawTimeout)
+	defer cancel()
+	defer w.drawn(s, d)
+	got, wait, err := w.takeSome(ctx, who.bucket(), s.owed+fewestDrawn, s.owed+s.next) // while drawing is set nobody changes these
+	if err != nil {
+		d.err = err
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.since, s.drawn = clock(), true
+	if wait > 0 {
+		s.refused = s.since.Add(wait)
+		return
+	}
+	s.tokens, s.owed, s.next = got-s.owed, 0, min(2*s.next, mostDrawn)
+}
+
+// drawn ends a draw, be it by a panic.
+func (w *writes) drawn(s *share, d *draw) {
+	w.mu.Lock()
+	s.drawing = nil
+	w.mu.Unlock()
+	close(d.done)
+}
+
+// takeSome takes most tokens or, where so many are not there, as many as are, but not less than fewest; or it says how long it takes
+// until those are there.
+func (w *writes) takeSome(ctx context.Context, bucket string, fewest, most int) (got int, wait time.Duration, err error) {
+	wait, err = w.limits.Take(ctx, bucket, writesRule, most)
+	if err != nil || wait == 0 {
+		return most, 0, err
+	}
+	each := writesRule.Cost(1)
+	there := most - int((wait+each-1)/each)
+	if there >= fewest {
+		wait, err = w.limits.Take(ctx, bucket, writesRule, there)
+		if err != nil || wait == 0 {
+			return there, 0, err
+		}
+		return 0, wait, nil // another replica was faster
+	}
+	return 0, max(wait-writesRule.Cost(most-fewest), 1), nil
+}
