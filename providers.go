@@ -83,6 +83,9 @@ func newLimits(p platform, db *sqldb.DB, now func() time.Time) (*sqldb.Limits, e
 	return sqldb.NewLimits(db, key, now), nil
 }
 
+// newAccess knows changes of access for as long as a token may be older than they are.
+func newAccess(db *sqldb.DB) *sqldb.Access { return sqldb.NewAccess(db, jwks.AccessLasts) }
+
 func newBroker(ctx context.Context, p platform, name serviceName) (broker, func(), error) {
 	b, err := p.brokers.connect(ctx, string(name))
 	if err != nil {
@@ -134,6 +137,7 @@ type runtime struct {
 	name     serviceName
 	db       *sqldb.DB
 	limits   *sqldb.Limits
+	access   *sqldb.Access
 	broker   broker
 	relay    *router.Relay
 	router   *router.Router
@@ -141,12 +145,13 @@ type runtime struct {
 
 // service gives the service that runs on r. streams are those that it publishes to or reads.
 func (r runtime) service(migrations fs.FS, streams ...string) *service {
-	var edge rest.Service
+	edge := rest.Service{Access: r.access}
 	if r.platform.cfg.RateLimits {
 		edge.Limits = r.limits
 	}
 	return &service{
-		name: string(r.name), edge: edge, db: r.db, migrations: migrations, broker: r.broker, streams: streams, relay: r.relay, router: r.router,
+		name: string(r.name), db: r.db, migrations: migrations, broker: r.broker, streams: streams, relay: r.relay, router: r.router,
+		access: r.access, edge: edge,
 		workers: []func(context.Context) error{r.limits.Run}, log: r.platform.log.With("service", string(r.name)),
 	}
 }

@@ -33,6 +33,7 @@ type service struct {
 	workers    []func(ctx context.Context) error
 	prepare    func(ctx context.Context) error // after the migrations, before the service is ready; may be nil
 	prepared   atomic.Bool
+	access     *sqldb.Access
 	edge       rest.Service
 	routes     func(api huma.API)
 	log        *slog.Logger
@@ -55,13 +56,14 @@ func (s *service) run(ctx context.Context) error {
 	relayCtx, stopRelay := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRelay()
 	var consuming, relaying sync.WaitGroup
-	var errs [2]error
+	var errs [3]error
 	err := s.until(ctx, "database", s.migrate)
-	if err == nil {
-		err = s.until(ctx, "broker", s.provision)
-	}
 	if err != nil && ctx.Err() == nil {
 		return err
+	}
+	if err == nil {
+		relaying.Go(func() { errs[2] = s.access.Run(relayCtx) }) // requests are answered from now on, whatever the broker does
+		err = s.until(ctx, "broker", s.provision)
 	}
 	if err == nil {
 		relaying.Go(func() { errs[0] = s.relay.Run(relayCtx) })
@@ -84,12 +86,15 @@ func (s *service) run(ctx context.Context) error {
 	consuming.Wait()
 	stopRelay()
 	relaying.Wait()
-	return errors.Join(errs[0], errs[1])
+	return errors.Join(errs[:]...)
 }
 
 // migrate brings the schema up to date and prepares what the service needs before it answers.
 func (s *service) migrate(ctx context.Context) error {
 	if err := s.db.Migrate(ctx, s.migrations); err != nil {
+		return err
+	}
+	if err := s.access.Load(ctx); err != nil {
 		return err
 	}
 	if s.prepare != nil {

@@ -40,6 +40,7 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 		cleanup()
 		return userService{}, nil, err
 	}
+	access := newAccess(db)
 	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
 	if err != nil {
 		cleanup()
@@ -59,6 +60,7 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 		name:     mainServiceName,
 		db:       db,
 		limits:   limits,
+		access:   access,
 		broker:   mainBroker,
 		relay:    relay,
 		router:   router,
@@ -120,6 +122,7 @@ func initializeOrder(ctx context.Context, p platform) (orderService, func(), err
 		cleanup()
 		return orderService{}, nil, err
 	}
+	access := newAccess(db)
 	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
 	if err != nil {
 		cleanup()
@@ -145,6 +148,7 @@ func initializeOrder(ctx context.Context, p platform) (orderService, func(), err
 		name:     mainServiceName,
 		db:       db,
 		limits:   limits,
+		access:   access,
 		broker:   mainBroker,
 		relay:    relay,
 		router:   router,
@@ -209,6 +213,7 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 		cleanup()
 		return eventService{}, nil, err
 	}
+	access := newAccess(db)
 	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
 	if err != nil {
 		cleanup()
@@ -234,6 +239,7 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 		name:     mainServiceName,
 		db:       db,
 		limits:   limits,
+		access:   access,
 		broker:   mainBroker,
 		relay:    relay,
 		router:   router,

@@ -25,3 +25,8 @@ func (t tx) Record(ctx context.Context, r event.Record) error {
 	}
 	return nil
 }
+
+// NoteAccess implements command.Tx.
+func (t tx) NoteAccess(ctx context.Context, c event.UserChange) error {
+	return sqldb.NoteAccess(ctx, t.Tx, c.User, c.Deleted)
+}

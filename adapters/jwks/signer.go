@@ -15,14 +15,16 @@ import (
 
 // What every access token says.
 const (
-	tokenType   = "at+jwt" // RFC 9068: no other JWT of ours or of others is taken for an access token
-	issuer      = "millrace"
-	audience    = "millrace"
-	claimRole   = "role"
-	claimSID    = "sid"
-	claimPwd    = "pwd_change" // true where the password must be changed first; absent otherwise
-	accessLasts = 15 * time.Minute
+	tokenType = "at+jwt" // RFC 9068: no other JWT of ours or of others is taken for an access token
+	issuer    = "millrace"
+	audience  = "millrace"
+	claimRole = "role"
+	claimSID  = "sid"
+	claimPwd  = "pwd_change" // true where the password must be changed first; absent otherwise
 )
+
+// AccessLasts is how long an access token is good for.
+const AccessLasts = 15 * time.Minute
 
 func algorithm() jwa.SignatureAlgorithm { return jwa.EdDSA() }
 
@@ -42,7 +44,7 @@ func (s *Signer) Issue(_ context.Context, p principal.Principal) (token string, 
 		return "", time.Time{}, err
 	}
 	now := s.now().UTC().Truncate(time.Second)
-	expires = now.Add(accessLasts)
+	expires = now.Add(AccessLasts)
 	builder := jwt.NewBuilder().
 		Issuer(issuer).Audience([]string{audience}).Subject(uuid.UUID(p.UserID).String()).
 		Claim(claimRole, string(p.Role)).Claim(claimSID, p.Session).

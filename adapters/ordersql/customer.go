@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/order"
 )
 
@@ -41,14 +42,20 @@ func (t tx) meet(ctx context.Context, userID uuid.UUID) error {
 	return wrap("insert a customer", err)
 }
 
+// firstVersion is that of a new account: no token is from before it.
+const firstVersion = 1
+
 // RecordCustomer implements command.Tx. The version decides, so that a late event takes nothing back; a deletion is no matter of it.
-func (t tx) RecordCustomer(ctx context.Context, c order.Customer) error {
+func (t tx) RecordCustomer(ctx context.Context, c order.Customer, at time.Time) error {
 	if err := t.meet(ctx, c.UserID); err != nil {
 		return err
 	}
 	_, err := t.Exec(ctx, "UPDATE customers SET role = ?, version = ? WHERE user_id = ? AND version < ?",
 		c.Role, c.Version, c.UserID[:], c.Version)
-	return wrap("update a customer", err)
+	if err != nil || c.Version <= firstVersion {
+		return wrap("update a customer", err)
+	}
+	return sqldb.NoteAccess(ctx, t.Tx, contract.User{ID: c.UserID.String(), Role: c.Role, Version: c.Version, UpdatedAt: at}, false)
 }
 
 // ForgetCustomer implements command.Tx. An upsert locks the row at once, without the shared lock before it in which two who want to
@@ -56,5 +63,8 @@ func (t tx) RecordCustomer(ctx context.Context, c order.Customer) error {
 func (t tx) ForgetCustomer(ctx context.Context, userID uuid.UUID, at time.Time) error {
 	_, err := t.Exec(ctx, "INSERT INTO customers (user_id, role, version, deleted_at) VALUES (?, '', 0, ?) "+
 		t.dialect.Upsert("user_id", "deleted_at"), userID[:], sqldb.Micros(at))
-	return wrap("mark a customer deleted", err)
+	if err != nil {
+		return wrap("mark a customer deleted", err)
+	}
+	return sqldb.NoteAccess(ctx, t.Tx, contract.User{ID: userID.String()}, true)
 }

@@ -71,9 +71,22 @@ func (t tx) Delete(ctx context.Context, id uuid.UUID) error {
 	return stored("delete", err)
 }
 
-// Publish implements command.Tx.
+// Publish implements command.Tx. What the other services learn by the event, the processes of this one learn by the row.
 func (t tx) Publish(ctx context.Context, sequence int64, e contract.Event) error {
+	if err := t.noteAccess(ctx, e); err != nil {
+		return err
+	}
 	return t.outbox.Publish(ctx, t.Tx, sequence, e)
+}
+
+func (t tx) noteAccess(ctx context.Context, e contract.Event) error {
+	switch e := e.(type) {
+	case contract.UserUpdated:
+		return sqldb.NoteAccess(ctx, t.Tx, e.User, false)
+	case contract.UserDeleted:
+		return sqldb.NoteAccess(ctx, t.Tx, e.User, true)
+	}
+	return nil
 }
 
 // stored says what failed. The one unique key beside the drawn ID is that of the e-mail address.

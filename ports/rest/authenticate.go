@@ -20,13 +20,16 @@ var (
 	errPassword  = fault.New(fault.Forbidden, "password_change_required", "Change your password first, then sign in again.")
 )
 
-// authenticate lets only a caller with a valid token and one of the roles pass, before anything of the body is read. One whose
-// password must be changed passes only where that is allowed before.
-func authenticate(roles []principal.Role, beforeChange bool) func(huma.Context, func(huma.Context)) {
+// authenticate lets only a caller with a valid token and, as things are now, one of the roles pass, before anything of the body is
+// read. One whose password must be changed passes only where that is allowed before.
+func (g guards) authenticate(roles []principal.Role, beforeChange bool) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
 		x := exchangeFrom(ctx.Context())
 		caller, err := x.server.identify(r)
+		if err == nil && g.access != nil {
+			caller, err = g.access.Check(caller)
+		}
 		if err != nil {
 			WriteProblem(w, r, err)
 			return

@@ -71,7 +71,7 @@ func prepared(op huma.Operation, input, output reflect.Type, guards guards) huma
 	}
 	if roles, ok := op.Metadata[metaRoles].([]principal.Role); ok {
 		_, before := op.Metadata[metaBefore]
-		steps = append(steps, authenticate(roles, before))
+		steps = append(steps, guards.authenticate(roles, before))
 		op.Errors = append(op.Errors, http.StatusUnauthorized)
 		if len(roles) > 0 || !before {
 			op.Errors = append(op.Errors, http.StatusForbidden)

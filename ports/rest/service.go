@@ -2,18 +2,28 @@ package rest
 
 import (
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/app/principal"
 )
+
+// Access says what the caller of a good token may do now: a token is good for a while, and its user's rights may have changed since.
+// The error is of kind Unauthenticated where the user is gone.
+type Access interface {
+	Check(p principal.Principal) (principal.Principal, error)
+}
 
 // Service is what one service brings to the edge of its own operations. Services share nothing, in one process either: each asks its
 // own database.
 type Service struct {
+	// Access knows whose rights changed lately; nil takes each token at its word.
+	Access Access
 	// Limits keeps count of what is limited; nil limits nothing.
 	Limits Limits
 }
 
 // ForService gives api as s registers its operations on it.
 func ForService(api huma.API, s Service) huma.API {
-	return serviceAPI{API: api, guards: guards{writes: newWrites(s.Limits), limits: s.Limits}}
+	return serviceAPI{API: api, guards: guards{access: s.Access, writes: newWrites(s.Limits), limits: s.Limits}}
 }
 
 // serviceAPI is an API whose operations are one service's.
@@ -25,6 +35,7 @@ type serviceAPI struct {
 
 // guards are what stands before each operation of a service.
 type guards struct {
+	access Access  // nil where tokens are taken at their word
 	writes *writes // nil where nothing is limited
 	limits Limits
 }

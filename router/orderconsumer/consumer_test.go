@@ -48,7 +48,7 @@ func (in *inbox) ApplyInSteps(
 	return err
 }
 
-func (in *inbox) RecordCustomer(_ context.Context, c order.Customer) error {
+func (in *inbox) RecordCustomer(_ context.Context, c order.Customer, _ time.Time) error {
 	in.recorded = append(in.recorded, c)
 	return nil
 }

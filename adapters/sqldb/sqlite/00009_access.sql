@@ -8,3 +8,5 @@ CREATE TABLE IF NOT EXISTS access_changes (
   changed_at INTEGER NOT NULL,
   noted_at   INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS access_changes_noted ON access_changes (noted_at);

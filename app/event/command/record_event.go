@@ -24,11 +24,19 @@ func NewRecordEventHandler(store Store, now func() time.Time) *RecordEventHandle
 	return &RecordEventHandler{store: store, now: now}
 }
 
-// Handle records the message; a repeat of it changes nothing. The event has no position yet and no reader sees it: AssignPositions
+// Handle records the message, and what it says of a user's access; a repeat of it changes nothing. The event has no position yet and no reader sees it: AssignPositions
 // gives it one.
 func (h *RecordEventHandler) Handle(ctx context.Context, cmd RecordEvent) error {
 	record := event.NewRecord(cmd.Message, h.now())
-	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error { return tx.Record(ctx, record) })
+	change, changed := event.UserChangeOf(record)
+	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
+		if changed {
+			if err := tx.NoteAccess(ctx, change); err != nil {
+				return err
+			}
+		}
+		return tx.Record(ctx, record)
+	})
 	if err != nil {
 		return fmt.Errorf("record event %s: %w", record.ID, err)
 	}

@@ -23,6 +23,8 @@ type Store interface {
 type Tx interface {
 	// Record adds r to the history, without a position. An event of r's ID and source that is there already stays as it is.
 	Record(ctx context.Context, r event.Record) error
+	// NoteAccess stores what a user may do from now on. An older version of the account takes nothing back, and a deletion stays.
+	NoteAccess(ctx context.Context, c event.UserChange) error
 	// AssignPositions gives up to limit events the next positions, oldest first, and says how many it gave. Until the commit nobody
 	// else can give any, so positions have no gap and become visible in order. Events of a key get theirs in sequence; one that was
 	// recorded before patience does not wait for its predecessor any more.

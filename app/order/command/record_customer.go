@@ -31,7 +31,7 @@ func (h *RecordCustomerHandler) Handle(ctx context.Context, c RecordCustomer) er
 	}
 	customer := order.Customer{UserID: id, Role: c.User.Role, Version: c.User.Version}
 	return h.inbox.Apply(ctx, c.Event, func(ctx context.Context, tx Tx, _ bool) error {
-		return tx.RecordCustomer(ctx, customer)
+		return tx.RecordCustomer(ctx, customer, c.User.UpdatedAt)
 	})
 }
 

@@ -34,10 +34,11 @@ type Tx interface {
 	// Customer reads what is known of a user and keeps others from changing it until the transaction ends. Where nothing is known it
 	// makes the row, so that there is something to lock.
 	Customer(ctx context.Context, userID uuid.UUID) (order.Customer, error)
-	// RecordCustomer stores what an event says of a user, unless a newer version is known. That an account was deleted stays.
-	RecordCustomer(ctx context.Context, c order.Customer) error
-	// ForgetCustomer marks the account of a user deleted. It waits for whoever places an order for that user, and holds off who
-	// would.
+	// RecordCustomer stores what an event says of a user, unless a newer version is known, for access tokens too: those from before
+	// at are then worth what the user may do now. That an account was deleted stays.
+	RecordCustomer(ctx context.Context, c order.Customer, at time.Time) error
+	// ForgetCustomer marks the account of a user deleted, and ends its access. It waits for whoever places an order for that user,
+	// and holds off who would.
 	ForgetCustomer(ctx context.Context, userID uuid.UUID, at time.Time) error
 	// PlacedBy reads the IDs of up to limit placed orders of a user, oldest first, without a lock.
 	PlacedBy(ctx context.Context, userID uuid.UUID, limit int) ([]uuid.UUID, error)

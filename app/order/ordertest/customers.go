@@ -94,7 +94,7 @@ func olderState(t *testing.T, b *bench) {
 	newer := order.Customer{UserID: b.buyer.UserID, Role: "operator", Version: 4}
 	for _, c := range []order.Customer{newer, older} {
 		require.NoError(t, b.Store.Atomically(b.request, func(ctx context.Context, tx command.Tx) error {
-			return tx.RecordCustomer(ctx, c)
+			return tx.RecordCustomer(ctx, c, b.at)
 		}))
 	}
 	require.Equal(t, newer, b.customer(t))
@@ -103,7 +103,7 @@ func olderState(t *testing.T, b *bench) {
 		if err := tx.ForgetCustomer(ctx, b.buyer.UserID, b.at); err != nil {
 			return err
 		}
-		return tx.RecordCustomer(ctx, order.Customer{UserID: b.buyer.UserID, Role: "user", Version: 9})
+		return tx.RecordCustomer(ctx, order.Customer{UserID: b.buyer.UserID, Role: "user", Version: 9}, b.at)
 	}))
 	require.NotNil(t, b.customer(t).DeletedAt, "a deleted account does not come back")
 }

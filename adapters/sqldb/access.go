@@ -1,0 +1,87 @@
+package sqldb
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/app/principal"
+)
+
+// errRevoked refuses the token of a user who was deleted since it was issued.
+var errRevoked = fault.New(fault.Unauthenticated, "invalid_token", "The access token is not valid, or not any more.")
+
+// accessSkew is how far the clock that a token was issued by may be ahead of the one that a change was made by: a token from within
+// that time after the change may say what was before it.
+const accessSkew = 2 * time.Second
+
+// Access knows whose rights changed lately: tokens are good for a while, and what they say of a user may have ended since. It is
+// written in the transaction of whatever told the service so, polled by every process, and asked in memory.
+//
+// While the database is away what is known stays: the requests that it decides about need that database themselves.
+type Access struct {
+	db    *DB
+	lasts time.Duration
+
+	mu    sync.RWMutex
+	known map[[16]byte]rights
+	asked time.Time // when the last poll that succeeded began
+}
+
+// rights are those of a user as they are now.
+type rights struct {
+	role    principal.Role // empty where only the deletion is known
+	deleted bool
+	since   time.Time
+}
+
+// NewAccess gives the access in db. lasts is how long a token is good for: older changes need not be known.
+func NewAccess(db *DB, lasts time.Duration) *Access {
+	return &Access{db: db, lasts: lasts, known: map[[16]byte]rights{}}
+}
+
+// Check gives p as it is now. A deleted user's token is refused with Unauthenticated, whenever it was issued; one from before the last
+// change of its user carries the role as it is now.
+func (a *Access) Check(p principal.Principal) (principal.Principal, error) {
+	a.mu.RLock()
+	now, ok := a.known[p.UserID]
+	a.mu.RUnlock()
+	switch {
+	case !ok:
+		return p, nil
+	case now.deleted:
+		return principal.Principal{}, errRevoked
+	case now.role != "" && !p.IssuedAt.After(now.since.Add(accessSkew)):
+		p.Role = now.role
+	}
+	return p, nil
+}
+
+const maxRole = 32 // bytes, as in the table
+
+// NoteAccess stores, with whatever else tx does, what u may do from now on. An older version takes nothing back, and a deletion stays.
+func NoteAccess(ctx context.Context, tx *Tx, u contract.User, deleted bool) error {
+	id, err := uuid.Parse(u.ID)
+	if err != nil {
+		return fmt.Errorf("note a change of access: %w", err)
+	}
+	role := u.Role[:min(len(u.Role), maxRole)] // one that is none gives no rights
+	// The upsert locks the row at once, without the shared lock in which two who want to change it would wait for each other.
+	_, err = tx.Exec(ctx, "INSERT INTO access_changes (user_id, version, role, deleted, changed_at, noted_at) VALUES (?, 0, '', 0, 0, "+
+		tx.dialect.now()+") "+tx.dialect.Upsert("user_id", "noted_at"), id[:])
+	if err == nil && deleted {
+		_, err = tx.Exec(ctx, "UPDATE access_changes SET deleted = 1 WHERE user_id = ?", id[:])
+	} else if err == nil {
+		_, err = tx.Exec(ctx, "UPDATE access_changes SET version = ?, role = ?, changed_at = ? WHERE user_id = ? AND version < ?",
+			u.Version, role, Micros(u.UpdatedAt), id[:], u.Version)
+	}
+	if err != nil {
+		return fmt.Errorf("note a change of access: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package sqldb
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/app/principal"
+)
+
+const (
+	accessPollEvery = time.Second
+	accessTidyEvery = time.Minute
+	// accessOverlap is read again each time: a row becomes visible with its commit, which comes after its time. It is far above how
+	// long a transaction may take.
+	accessOverlap    = 30 * time.Second
+	accessReadAtMost = 3 * time.Second // a database that hangs is asked again on another connection
+	// accessMargin is added to the life of a token before a change is forgotten, for clocks that differ.
+	accessMargin    = 15 * time.Minute
+	accessPurgeStep = 500
+)
+
+// Run polls until ctx ends.
+func (a *Access) Run(ctx context.Context) error {
+	poll, tidy := time.NewTicker(accessPollEvery), time.NewTicker(accessTidyEvery)
+	defer poll.Stop()
+	defer tidy.Stop()
+	failing := false
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-poll.C:
+			err = a.Poll(ctx)
+		case <-tidy.C:
+			err = a.tidy(ctx)
+		}
+		if err != nil && ctx.Err() == nil && !failing {
+			a.db.log.WarnContext(ctx, "changes of access cannot be read; those that are known stay", "error", err)
+		}
+		if failing && err == nil {
+			a.db.log.InfoContext(ctx, "changes of access can be read again")
+		}
+		failing = err != nil
+	}
+}
+
+// Load reads every change that a token may be older than, and forgets the others.
+func (a *Access) Load(ctx context.Context) error {
+	began := time.Now()
+	changes, err := a.read(ctx, a.lasts+accessMargin)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.known, a.asked = changes, began
+	return nil
+}
+
+// Poll reads what was noted since the last time.
+func (a *Access) Poll(ctx context.Context) error {
+	began := time.Now()
+	a.mu.RLock()
+	asked := a.asked
+	a.mu.RUnlock()
+	if asked.IsZero() {
+		return a.Load(ctx)
+	}
+	changes, err := a.read(ctx, began.Sub(asked)+accessOverlap)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, now := range changes {
+		a.known[id] = now
+	}
+	a.asked = began
+	return nil
+}
+
+func (a *Access) read(ctx context.Context, window time.Duration) (map[[16]byte]rights, error) {
+	ctx, cancel := context.WithTimeout(ctx, accessReadAtMost)
+	defer cancel()
+	rows, err := a.db.Query(ctx, "SELECT user_id, role, deleted, changed_at FROM access_changes WHERE noted_at >= "+
+		a.db.dialect.now()+" - ?", window.Microseconds())
+	if err != nil {
+		return nil, fmt.Errorf("read changes of access: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	changes := map[[16]byte]rights{}
+	for rows.Next() {
+		var (
+			id      []byte
+			role    string
+			deleted bool
+			since   int64
+		)
+		if err := rows.Scan(&id, &role, &deleted, &since); err != nil {
+			return nil, fmt.Errorf("read changes of access: %w", err)
+		}
+		changes[[16]byte(id)] = rights{role: principal.Role(role), deleted: deleted, since: FromMicros(since)}
+	}
+	return changes, rows.Err()
+}
+
+// tidy deletes what no token is older than, in the database and in memory. Replicas may do so at once.
+func (a *Access) tidy(ctx context.Context) error {
+	for {
+		n, err := a.Purge(ctx, accessPurgeStep)
+		if err != nil {
+			return err
+		}
+		if n < accessPurgeStep {
+			return a.Load(ctx)
+		}
+	}
+}
+
+// Purge deletes up to most changes that no token is older than, and says how many it met.
+func (a *Access) Purge(ctx context.Context, most int) (int64, error) {
+	old, err := a.old(ctx, most)
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	// By primary key, and only what was not noted again meanwhile.
+	_, err = a.db.single(ctx, "DELETE FROM access_changes WHERE user_id IN "+placeholders(len(old))+" AND noted_at < "+
+		a.db.dialect.now()+" - ?"+a.db.dialect.Limit(len(old)), append(old, (a.lasts+accessMargin).Microseconds())...)
+	if err != nil {
+		return 0, fmt.Errorf("purge changes of access: %w", err)
+	}
+	return int64(len(old)), nil
+}
+
+func (a *Access) old(ctx context.Context, most int) (old []any, err error) {
+	rows, err := a.db.Query(ctx, "SELECT user_id FROM access_changes WHERE noted_at < "+a.db.dialect.now()+" - ? LIMIT ?",
+		(a.lasts + accessMargin).Microseconds(), most)
+	if err != nil {
+		return nil, fmt.Errorf("read old changes of access: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("read old changes of access: %w", err)
+		}
+		old = append(old, id)
+	}
+	return old, rows.Err()
+}
