@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/millrace/millrace/app/principal"
@@ -74,9 +75,7 @@ func (a *Access) Poll(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for id, now := range changes {
-		a.known[id] = now
-	}
+	maps.Copy(a.known, changes)
 	a.asked = began
 	return nil
 }

@@ -24,8 +24,8 @@ func NewRecordEventHandler(store Store, now func() time.Time) *RecordEventHandle
 	return &RecordEventHandler{store: store, now: now}
 }
 
-// Handle records the message, and what it says of a user's access; a repeat of it changes nothing. The event has no position yet and no reader sees it: AssignPositions
-// gives it one.
+// Handle records the message, and what it says of a user's access; a repeat of it changes nothing. The event has no
+// position yet and no reader sees it: AssignPositions gives it one.
 func (h *RecordEventHandler) Handle(ctx context.Context, cmd RecordEvent) error {
 	record := event.NewRecord(cmd.Message, h.now())
 	change, changed := event.UserChangeOf(record)
