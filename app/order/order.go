@@ -65,7 +65,7 @@ func Place(id uuid.UUID, d Draft, at time.Time) (Order, contract.Event, error) {
 // Change applies c and gives the event of it. The event is nil, and o is untouched, where c changes nothing. It refuses with
 // ErrCancelled a cancelled order, and values that break a rule.
 func (o *Order) Change(c Change, at time.Time) (contract.Event, error) {
-	if o.Status != Placed {
+	if o.Status.Final() {
 		return nil, ErrCancelled
 	}
 	next, err := c.applied(*o)
@@ -99,7 +99,7 @@ func (o *Order) Cancel(reason string, at time.Time) (contract.Event, error) {
 // Delete gives the event of o's deletion. It refuses a placed order with ErrPlaced: whoever waits for goods must hear that it was
 // cancelled before it is gone.
 func (o *Order) Delete(at time.Time) (contract.Event, error) {
-	if o.Status != Cancelled {
+	if !o.Status.Final() {
 		return nil, ErrPlaced
 	}
 	o.stamp(at)

@@ -1,5 +1,7 @@
 package order
 
+import "slices"
+
 // Status is where an order stands.
 type Status string
 
@@ -9,14 +11,23 @@ const (
 	Cancelled Status = "cancelled"
 )
 
-// moves are all ways from one status to another.
-var moves = map[Status]Status{Placed: Cancelled}
+// life is the state machine: the statuses, and where an order may go from each.
+var life = map[Status][]Status{
+	Placed:    {Cancelled},
+	Cancelled: nil,
+}
 
 // Statuses are all statuses, in the order in which an order may pass through them.
 func Statuses() []Status { return []Status{Placed, Cancelled} }
 
 // Valid reports whether s is a status.
-func (s Status) Valid() bool { return s == Placed || s == Cancelled }
+func (s Status) Valid() bool {
+	_, ok := life[s]
+	return ok
+}
 
 // Becomes reports whether an order may go from s to next.
-func (s Status) Becomes(next Status) bool { return moves[s] == next && next != "" }
+func (s Status) Becomes(next Status) bool { return slices.Contains(life[s], next) }
+
+// Final reports whether an order of status s stays as it is, until it is deleted.
+func (s Status) Final() bool { return len(life[s]) == 0 }

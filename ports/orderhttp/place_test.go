@@ -95,6 +95,50 @@ func TestPlaceRefuses(t *testing.T) {
 	t.Cleanup(func() { require.Empty(t, a.published(t)) })
 }
 
+func TestPlaceAtTheBordersOf64Bits(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, a api) {
+		t.Helper()
+		const most = "9223372036854775807"
+		item := func(quantity, price string) string {
+			return `{"sku":"book","quantity":` + quantity + `,"unit_price":` + price + `}`
+		}
+		hundred := strings.Repeat(item("92233720368547758", "1")+",", 99)
+		for _, c := range []struct {
+			items, total string // an empty total: refused
+		}{
+			{item(most, "1"), most},
+			{item("1", most), most},
+			{item("3037000499", "3037000499"), "9223372030926249001"},
+			{item("3037000500", "3037000500"), ""},
+			{item(most, "2"), ""},
+			{item("4611686018427387904", "2"), ""},
+			{item("4611686018427387903", "2") + "," + item("1", "1"), most},
+			{item("4611686018427387903", "2") + "," + item("1", "2"), ""},
+			{item(most, "1") + "," + item("1", "1"), ""},
+			{item(most, "1") + "," + item(most, "0"), most},
+			{hundred + item("92233720368547758", "1"), "9223372036854775800"},
+			{hundred + item("92233720368547765", "1"), most},
+			{hundred + item("92233720368547766", "1"), ""},
+			{item("9223372036854775808", "1"), ""},
+			{item("1", "1e3"), ""},
+			{item("1", "-9223372036854775808"), ""},
+		} {
+			res := a.call(t, "ada", http.MethodPost, "/api/orders", `{"currency":"EUR","items":[`+c.items+`]}`)
+			body := text(t, res)
+			if c.total == "" {
+				require.Equal(t, http.StatusUnprocessableEntity, res.StatusCode, "%.200s", c.items)
+				continue
+			}
+			require.Equal(t, http.StatusCreated, res.StatusCode, body)
+			require.Contains(t, body, `"total":`+c.total+`,`)
+			require.Contains(t, text(t, a.call(t, "ada", http.MethodGet, res.Header.Get("Location"), "")), `"total":`+c.total+`,`)
+			res = a.call(t, "ada", http.MethodPut, res.Header.Get("Location"), `{"items":[`+item(most, "1")+","+item("1", "1")+`]}`)
+			require.Equal(t, http.StatusUnprocessableEntity, res.StatusCode, "also where an order is changed")
+		}
+	})
+}
+
 func TestPlaceForAnother(t *testing.T) {
 	t.Parallel()
 	a := setup(t)

@@ -3,6 +3,7 @@ package orderhttp
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -25,20 +26,25 @@ type listOrdersInput struct {
 
 	Status string `query:"status" enum:"placed,cancelled" doc:"Orders of this status"`
 	UserID string `query:"user_id" format:"uuid" doc:"Orders of this user; another than oneself: admins alone"`
+
+	After  time.Time `query:"after" doc:"Orders placed at this time or later, RFC 3339"`
+	Before time.Time `query:"before" doc:"Orders placed before this time, RFC 3339"`
 }
 
 type page struct{ Body rest.Page[Order] }
 
 func (h routes) list(ctx context.Context, in *listOrdersInput) (*page, error) {
-	q := query.Orders{Caller: rest.Caller(ctx), Status: order.Status(in.Status), Limit: in.Limit}
+	q := query.Orders{
+		Caller: rest.Caller(ctx), Status: order.Status(in.Status), After: in.After, Before: in.Before, Limit: in.Limit,
+	}
 	var err error
 	if q.UserID, err = in.user(); err != nil {
 		return nil, err
 	}
 	list := in.list(q)
 	if in.Cursor != "" {
-		q.Before = new(uuid.UUID)
-		if err := h.Cursors.Open(list, in.Cursor, q.Before); err != nil {
+		q.Behind = new(uuid.UUID)
+		if err := h.Cursors.Open(list, in.Cursor, q.Behind); err != nil {
 			return nil, err
 		}
 	}
@@ -73,5 +79,15 @@ func (in *listOrdersInput) list(q query.Orders) string {
 	if q.UserID != nil {
 		user = q.UserID.String()
 	}
-	return strings.Join([]string{"orders", in.Status, user, uuid.UUID(q.Caller.UserID).String(), string(q.Caller.Role)}, " ")
+	return strings.Join([]string{
+		"orders", in.Status, user, stamp(in.After), stamp(in.Before), uuid.UUID(q.Caller.UserID).String(), string(q.Caller.Role),
+	}, " ")
+}
+
+// stamp writes a time of a list's name, however the caller spelt it.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }

@@ -2,8 +2,10 @@ package orderhttp_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -74,10 +76,47 @@ func TestList(t *testing.T) {
 	for _, c := range []struct{ name, query string }{
 		{"bob", "?cursor=" + cursor}, {"ada", "?status=placed&cursor=" + cursor}, {"ada", "?cursor=" + cursor + "x"}, {"ada", "?cursor=x"},
 		{"ada", "?limit=0"}, {"ada", "?limit=201"}, {"ada", "?limit=many"},
+		{"ada", "?limit=2&after=2020-01-01T00:00:00Z&cursor=" + cursor}, {"ada", "?limit=2&before=2120-01-01T00:00:00Z&cursor=" + cursor},
+		{"ada", "?after=yesterday"}, {"ada", "?before=2026-01-31"},
 		{"ada", "?status=lost"}, {"ada", "?user_id=secret"}, {"ada", "?page=2"},
 	} {
 		a.refused(t, http.StatusUnprocessableEntity, c.name, http.MethodGet, "/api/orders"+c.query, "")
 	}
 	require.Equal(t, "user_forbidden",
 		a.refused(t, http.StatusForbidden, "bob", http.MethodGet, "/api/orders?user_id="+idOf("ada").String(), "").Code)
+}
+
+func TestListOfASpanOfTime(t *testing.T) {
+	t.Parallel()
+	a := setup(t)
+	var placed [][2]string // id and created_at
+	for range 3 {
+		o := a.done(t, http.StatusOK, "ada", http.MethodGet, a.placed(t, "ada"), "")
+		placed = append(placed, [2]string{o["id"].(string), o["created_at"].(string)})
+	}
+	at := url.QueryEscape(placed[1][1])
+	parsed, err := time.Parse(time.RFC3339Nano, placed[1][1])
+	require.NoError(t, err)
+	elsewhere := url.QueryEscape(parsed.In(time.FixedZone("", 7200)).Format(time.RFC3339Nano))
+	for query, want := range map[string][]string{
+		"after=" + at:                                       {placed[2][0], placed[1][0]},
+		"before=" + at:                                      {placed[0][0]},
+		"after=" + elsewhere:                                {placed[2][0], placed[1][0]},
+		"after=" + at + "&status=cancelled":                 nil,
+		"after=" + at + "&before=" + at:                     nil,
+		"after=2020-01-01T00:00:00Z&before=" + at:           {placed[0][0]},
+		"after=2120-01-01T00:00:00Z":                        nil,
+		"before=" + at + "&user_id=" + idOf("ada").String(): {placed[0][0]},
+	} {
+		var got []string
+		for _, item := range a.done(t, http.StatusOK, "ada", http.MethodGet, "/api/orders?"+query, "")["items"].([]any) {
+			got = append(got, item.(map[string]any)["id"].(string))
+		}
+		require.Equal(t, want, got, query)
+	}
+	page := a.done(t, http.StatusOK, "ada", http.MethodGet, "/api/orders?limit=1&after="+at, "")
+	next, _ := page["next_cursor"].(string)
+	page = a.done(t, http.StatusOK, "ada", http.MethodGet, "/api/orders?limit=1&after="+elsewhere+"&cursor="+next, "")
+	require.Len(t, page["items"], 1, "the same time in another zone is the same list")
+	require.NotContains(t, page, "next_cursor")
 }

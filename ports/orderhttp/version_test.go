@@ -126,6 +126,21 @@ func TestCancelAndUpdateAtOnce(t *testing.T) {
 	})
 }
 
+// The naive version read the status, and published, outside of the lock.
+func TestRegressionCancelTwiceEmitsOneEvent(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, a api) {
+		t.Helper()
+		target := a.placed(t, "ada")
+		count := outcomes(func(int) int {
+			return a.call(t, "ada", http.MethodPost, target+"/cancel", `{"reason":"twice"}`).StatusCode
+		})
+		require.Equal(t, map[int]int{http.StatusOK: 64}, count)
+		a.history(t, target, 1)
+		require.Equal(t, []string{"order.placed.v1", "order.cancelled.v1"}, a.published(t))
+	})
+}
+
 func TestOneOfManyWinsAVersion(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, a api) {

@@ -32,7 +32,8 @@ func NewPlaceOrderHandler(store Store, newID func() uuid.UUID, now func() time.T
 	return &PlaceOrderHandler{store: store, newID: newID, now: now}
 }
 
-// Handle stores the order with its event order.placed.v1. It refuses with order.ErrForeignUser who is no admin and orders for
+// Handle stores the order with its event order.placed.v1. An account that nobody heard of may order, and an admin may order for it: the
+// event of a new one may still be on its way. It refuses with order.ErrForeignUser who is no admin and orders for
 // another, and with order.ErrCustomerDeleted an order for a deleted account. The customer is locked until the commit: an order
 // is either there when the account's deletion cancels all, or refused.
 func (h *PlaceOrderHandler) Handle(ctx context.Context, c PlaceOrder) (order.Order, error) {

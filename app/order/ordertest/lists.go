@@ -2,6 +2,7 @@ package ordertest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -63,7 +64,7 @@ func paged(t *testing.T, b *bench) {
 	require.NoError(t, err)
 
 	next := func(before *uuid.UUID) query.OrdersPage {
-		page, err := b.list.Handle(b.request, query.Orders{Caller: b.buyer, Before: before, Limit: 3})
+		page, err := b.list.Handle(b.request, query.Orders{Caller: b.buyer, Behind: before, Limit: 3})
 		require.NoError(t, err)
 		return page
 	}
@@ -85,4 +86,61 @@ func paged(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	require.Len(t, full.Orders, 7)
 	require.Nil(t, full.Next, "a page that holds the last order names no next one")
+}
+
+// placedAt places an order at a time, with an ID that was drawn so much earlier.
+func (b *bench) placedAt(t *testing.T, at time.Time, drawn time.Duration) order.Order {
+	t.Helper()
+	id := newID()
+	ms := at.Add(-drawn).UnixMilli()
+	for i := range 6 {
+		id[i] = byte(ms >> (8 * (5 - i)))
+	}
+	place := command.NewPlaceOrderHandler(b.Store, func() uuid.UUID { return id }, func() time.Time { return at })
+	o, err := place.Handle(b.request, b.draft())
+	require.NoError(t, err)
+	return o
+}
+
+func timed(t *testing.T, b *bench) {
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	const us = time.Microsecond
+	early := b.placedAt(t, noon.Add(-24*time.Hour), 0)
+	before := b.placedAt(t, noon.Add(-us), 40*time.Second)
+	exact := b.placedAt(t, noon, 20*time.Second)
+	behind := b.placedAt(t, noon.Add(us), -20*time.Second) // its ID's clock was ahead
+	late := b.placedAt(t, noon.Add(24*time.Hour), 0)
+	_, err := b.cancelled(exact.ID, nil)
+	require.NoError(t, err)
+
+	for name, test := range map[string]struct {
+		query query.Orders
+		want  []order.Order
+	}{
+		"whenever":                     {query.Orders{}, []order.Order{late, behind, exact, before, early}},
+		"from noon, which is included": {query.Orders{After: noon}, []order.Order{late, behind, exact}},
+		"from a bit after noon":        {query.Orders{After: noon.Add(1)}, []order.Order{late, behind}},
+		"until noon, which is not":     {query.Orders{Before: noon}, []order.Order{before, early}},
+		"until a bit after noon":       {query.Orders{Before: noon.Add(1)}, []order.Order{exact, before, early}},
+		"between":                      {query.Orders{After: noon.Add(-us), Before: noon.Add(us)}, []order.Order{exact, before}},
+		"of a status":                  {query.Orders{After: noon, Status: order.Placed}, []order.Order{late, behind}},
+		"in another zone":              {query.Orders{Before: noon.In(time.FixedZone("", 3600))}, []order.Order{before, early}},
+		"of no time":                   {query.Orders{After: noon, Before: noon}, nil},
+		"before all times":             {query.Orders{Before: time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC)}, nil},
+		"after all times":              {query.Orders{After: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}, nil},
+		"long ago":                     {query.Orders{After: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), Before: noon}, []order.Order{before, early}},
+	} {
+		for _, caller := range []principal.Principal{b.buyer, b.admin} {
+			test.query.Caller, test.query.Limit = caller, 10
+			page, err := b.list.Handle(b.request, test.query)
+			require.NoError(t, err, name)
+			require.ElementsMatch(t, ids(test.want), ids(page.Orders), name)
+		}
+	}
+	first, err := b.list.Handle(b.request, query.Orders{Caller: b.buyer, After: noon, Limit: 2})
+	require.NoError(t, err)
+	require.Len(t, first.Orders, 2)
+	second, err := b.list.Handle(b.request, query.Orders{Caller: b.buyer, After: noon, Limit: 2, Behind: first.Next})
+	require.NoError(t, err)
+	require.ElementsMatch(t, ids([]order.Order{late, behind, exact}), ids(append(first.Orders, second.Orders...)))
 }

@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"a closure that runs twice has one effect", twice},
 		{"who gave up stores nothing", gaveUp},
 		{"a list shows what its filters say", filtered},
+		{"a list of a span of time has what was placed in it", timed},
 		{"pages neither repeat nor hide while orders come and go", paged},
 		{"a repeated event has no further effect", repeated},
 		{"an early event waits for its predecessor", early},

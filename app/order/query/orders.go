@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -14,7 +15,9 @@ type Orders struct {
 	Caller principal.Principal
 	UserID *uuid.UUID   // nil: all that the caller may see
 	Status order.Status // empty: any
-	Before *uuid.UUID   // the last page's Next
+	After  time.Time    // placed then or later; zero: whenever
+	Before time.Time    // placed before; zero: whenever
+	Behind *uuid.UUID   // the last page's Next
 	Limit  int
 }
 
@@ -50,7 +53,7 @@ func (h *OrdersHandler) Handle(ctx context.Context, q Orders) (OrdersPage, error
 }
 
 func (q Orders) filter() (Filter, error) {
-	f := Filter{UserID: q.UserID, Status: q.Status, Before: q.Before}
+	f := Filter{UserID: q.UserID, Status: q.Status, After: q.After, Before: q.Before, Behind: q.Behind}
 	if f.UserID == nil && !q.Caller.Admin() {
 		own := uuid.UUID(q.Caller.UserID)
 		f.UserID = &own

@@ -3,6 +3,7 @@ package query
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -21,5 +22,7 @@ type Store interface {
 type Filter struct {
 	UserID *uuid.UUID   // nil: everybody's
 	Status order.Status // empty: any
-	Before *uuid.UUID   // only orders older than this one; nil: from the newest
+	After  time.Time    // placed then or later; zero: whenever
+	Before time.Time    // placed before; zero: whenever
+	Behind *uuid.UUID   // only orders older than this one; nil: from the newest
 }
