@@ -42,6 +42,7 @@ func newUserService(
 	r runtime, http userhttp.Handlers, keys *jwks.Keyring, ensureAdmin *command.EnsureAdminHandler,
 ) userService {
 	s := r.service(migrations[serviceUser], natsjs.Events)
+	s.workers = append(s.workers, keys.Run)
 	s.routes = func(api huma.API) { userhttp.Register(api, http) }
 	s.prepare = func(ctx context.Context) error {
 		if err := keys.Open(ctx); err != nil {

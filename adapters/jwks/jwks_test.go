@@ -43,13 +43,34 @@ func (s *store) Keys(context.Context) ([]jwks.StoredKey, error) {
 	return slices.Clone(s.keys), s.away
 }
 
-func (s *store) AddKey(_ context.Context, k jwks.StoredKey) error {
+func (s *store) AddKey(_ context.Context, k jwks.StoredKey, newest string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !slices.ContainsFunc(s.keys, func(o jwks.StoredKey) bool { return o.ID == k.ID }) {
-		s.keys = append(s.keys, k)
+	last := ""
+	if len(s.keys) > 0 {
+		last = s.keys[len(s.keys)-1].ID
+	}
+	if s.away != nil || last != newest {
+		return false, s.away
+	}
+	s.keys = append(s.keys, k)
+	return true, nil
+}
+
+func (s *store) DeleteKeys(_ context.Context, ids ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.away == nil {
+		s.keys = slices.DeleteFunc(s.keys, func(k jwks.StoredKey) bool { return slices.Contains(ids, k.ID) })
 	}
 	return s.away
+}
+
+// put adds a key whatever is there.
+func (s *store) put(k jwks.StoredKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys = append(s.keys, k)
 }
 
 func (s *store) reads() int {
@@ -216,9 +237,9 @@ func TestForeignKeyInTheDatabaseIsNotTrusted(t *testing.T) {
 	f := setup(t)
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
-	require.NoError(t, f.store.AddKey(t.Context(), jwks.StoredKey{
+	f.store.put(jwks.StoredKey{
 		ID: "forged", Public: public, Sealed: []byte("not sealed by us, but long enough"), CreatedAt: f.clock.now(),
-	}))
+	})
 	keys, err := keyring(t, f.store, f.clock, "secret")
 	require.NoError(t, err)
 	_, err = jwks.NewVerifier(keys, f.clock.now).Verify(t.Context(), forge(t, private, header{Kid: "forged"}, nil))
@@ -269,7 +290,7 @@ func TestDocument(t *testing.T) {
 
 	// A replica started and added its key.
 	other := setup(t)
-	require.NoError(t, f.store.AddKey(t.Context(), other.store.keys[0]))
+	f.store.put(other.store.keys[0])
 	f.clock.pass(time.Minute)
 	data, err = f.keys.Document(t.Context())
 	require.NoError(t, err)

@@ -14,17 +14,21 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v3/jwk"
 )
 
-// KeyStore keeps signing keys. AddKey of an ID that is there already changes nothing.
+// KeyStore keeps signing keys.
 type KeyStore interface {
+	// Keys gives all keys, the oldest first.
 	Keys(ctx context.Context) ([]StoredKey, error)
-	AddKey(ctx context.Context, k StoredKey) error
+	// AddKey stores k behind the key newest, which is empty for the first, and says so; it changes nothing where another key has
+	// been stored behind that one.
+	AddKey(ctx context.Context, k StoredKey, newest string) (added bool, err error)
+	// DeleteKeys removes keys, their private halves with them. One that is not there is no error.
+	DeleteKeys(ctx context.Context, ids ...string) error
 }
 
 // StoredKey is one key pair at rest.
@@ -44,18 +48,25 @@ type KeyringConfig struct {
 	Logger *slog.Logger
 }
 
-// Keyring is the user service's keys: it signs with the newest and gives the public halves of all.
+// Keyring is the user service's keys: it signs with one and gives the public halves of all.
 type Keyring struct {
 	keySet
 
 	cfg    KeyringConfig
 	sealer *sealer
-	opened atomic.Pointer[[]keyPair] // oldest first; nil before Open, never empty
+	opened atomic.Pointer[keyPairs] // nil before Open
+}
+
+// keyPairs are the keys that open, oldest first and never none, and the newest of those that are stored.
+type keyPairs struct {
+	pairs  []keyPair
+	newest string
 }
 
 type keyPair struct {
 	id      string
 	private ed25519.PrivateKey
+	made    time.Time
 }
 
 // NewKeyring gives a keyring that reaches for its store no sooner than it must. The error is that of a secret that cannot seal.
@@ -65,90 +76,80 @@ func NewKeyring(cfg KeyringConfig) (*Keyring, error) {
 		return nil, err
 	}
 	k := &Keyring{cfg: cfg, sealer: sealer}
-	k.begin(k.read, cfg.Now)
+	k.begin(k.public, cfg.Now)
 	return k, nil
 }
 
 // Open reads the keys from the store and makes the first where there is none; before it, nothing can be signed. Replicas that do so
-// at once each add one, and take each other's tokens. The error is ErrSecret where none of the stored keys opens.
+// at once may each add one, and take each other's tokens. The error is ErrSecret where none of the stored keys opens.
 func (k *Keyring) Open(ctx context.Context) error {
-	keys, err := k.read(ctx)
-	if err != nil {
+	if err := k.Rotate(ctx); err != nil {
 		return err
 	}
-	if len(keys) == 0 {
-		if err := k.add(ctx); err != nil {
-			return err
-		}
-		if keys, err = k.read(ctx); err != nil {
-			return err
-		}
-	}
-	if len(keys) == 0 {
+	if k.opened.Load() == nil {
 		return errors.New("the signing key that was just stored is not there")
 	}
-	k.set(keys)
 	return nil
 }
 
 // read opens the stored keys. One that does not open is left out: its public half may be of somebody else's making.
-func (k *Keyring) read(ctx context.Context) (map[string]ed25519.PublicKey, error) {
+func (k *Keyring) read(ctx context.Context) (keys keyPairs, err error) {
 	stored, err := k.cfg.Store.Keys(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the signing keys: %w", err)
+		return keys, fmt.Errorf("read the signing keys: %w", err)
 	}
-	slices.SortFunc(stored, func(a, b StoredKey) int {
-		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	pairs, public := make([]keyPair, 0, len(stored)), make(map[string]ed25519.PublicKey, len(stored))
 	for _, s := range stored {
+		keys.newest = s.ID
 		private, err := k.sealer.open(s)
 		if err != nil {
 			k.cfg.Logger.WarnContext(ctx, "signing key does not open and is not used", slog.String("key_id", s.ID))
 			continue
 		}
-		pairs = append(pairs, keyPair{id: s.ID, private: private})
-		public[s.ID] = publicOf(private)
+		keys.pairs = append(keys.pairs, keyPair{id: s.ID, private: private, made: s.CreatedAt})
 	}
-	if len(stored) > 0 && len(pairs) == 0 {
-		return nil, ErrSecret
+	if len(stored) > 0 && len(keys.pairs) == 0 {
+		return keys, ErrSecret
 	}
-	if len(pairs) > 0 {
-		k.opened.Store(&pairs)
-	}
-	return public, nil
+	return keys, nil
 }
 
-func (k *Keyring) add(ctx context.Context) error {
-	public, private, err := ed25519.GenerateKey(k.cfg.Random)
-	if err != nil {
-		return fmt.Errorf("draw a signing key: %w", err)
-	}
-	id, err := thumbprint(public)
-	if err != nil {
-		return err
-	}
-	sealed, err := k.sealer.seal(id, private)
-	if err != nil {
-		return err
-	}
-	err = k.cfg.Store.AddKey(ctx, StoredKey{ID: id, Public: public, Sealed: sealed, CreatedAt: k.cfg.Now().UTC()})
-	if err != nil {
-		return fmt.Errorf("store the first signing key: %w", err)
-	}
-	return nil
+// use makes keys those that sign and verify from now on.
+func (k *Keyring) use(keys keyPairs) {
+	k.set(k.take(keys))
 }
 
-// newest is the pair that signs.
-func (k *Keyring) newest() (keyPair, error) {
-	pairs := k.opened.Load()
-	if pairs == nil {
+// public reads the keys anew and gives their public halves.
+func (k *Keyring) public(ctx context.Context) (map[string]ed25519.PublicKey, error) {
+	keys, err := k.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return k.take(keys), nil
+}
+
+func (k *Keyring) take(keys keyPairs) map[string]ed25519.PublicKey {
+	public := make(map[string]ed25519.PublicKey, len(keys.pairs))
+	for _, p := range keys.pairs {
+		public[p.id] = publicOf(p.private)
+	}
+	if len(keys.pairs) > 0 {
+		k.opened.Store(&keys)
+	}
+	return public
+}
+
+// signing is the pair that signs now: the newest that has been published for long enough, or else the oldest.
+func (k *Keyring) signing() (keyPair, error) {
+	keys := k.opened.Load()
+	if keys == nil {
 		return keyPair{}, errKeysAway
 	}
-	return (*pairs)[len(*pairs)-1], nil
+	for _, p := range slices.Backward(keys.pairs) {
+		if k.now().Sub(p.made) >= PublishAhead {
+			return p, nil
+		}
+	}
+	return keys.pairs[0], nil
 }
 
 // documentEvery is how old a served key set may be: a replica that was started just now may have added a key.
@@ -161,11 +162,11 @@ func (k *Keyring) Document(ctx context.Context) ([]byte, error) {
 		k.reload(ctx)
 		k.mu.Unlock()
 	}
-	pairs := k.opened.Load()
-	if pairs == nil {
+	keys := k.opened.Load()
+	if keys == nil {
 		return nil, errKeysAway
 	}
-	return document(*pairs)
+	return document(keys.pairs)
 }
 
 func document(pairs []keyPair) ([]byte, error) {

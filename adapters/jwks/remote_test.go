@@ -98,7 +98,7 @@ func TestRemoteKeys(t *testing.T) {
 		require.NoError(t, err)
 		// A replica with an empty store of its own makes a key, which comes into the shared one.
 		replica := setup(t)
-		require.NoError(t, f.store.AddKey(t.Context(), replica.store.keys[0]))
+		f.store.put(replica.store.keys[0])
 		f.clock.pass(time.Minute)
 		_, err = v.Verify(t.Context(), replica.issue(t))
 		require.NoError(t, err)

@@ -34,12 +34,12 @@ type Signer struct {
 	now  func() time.Time
 }
 
-// NewSigner returns a signer with the newest of keys.
+// NewSigner returns a signer with whichever of keys has its turn.
 func NewSigner(keys *Keyring, now func() time.Time) *Signer { return &Signer{keys: keys, now: now} }
 
 // Issue gives an access token for p and says when it ends. The token is issued now, whatever p says.
 func (s *Signer) Issue(_ context.Context, p principal.Principal) (token string, expires time.Time, err error) {
-	key, err := s.keys.newest()
+	key, err := s.keys.signing()
 	if err != nil {
 		return "", time.Time{}, err
 	}

@@ -2,6 +2,8 @@ package usersql
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/millrace/millrace/adapters/jwks"
@@ -31,16 +33,43 @@ func (s *Store) Keys(ctx context.Context) (keys []jwks.StoredKey, err error) {
 	return keys, rows.Err()
 }
 
-// AddKey implements jwks.KeyStore.
-func (s *Store) AddKey(ctx context.Context, k jwks.StoredKey) error {
-	return s.db.Atomically(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
-		_, err := tx.Exec(ctx, "INSERT INTO signing_keys (id, public, sealed, created_at) VALUES (?, ?, ?, ?)",
-			[]byte(k.ID), k.Public, k.Sealed, sqldb.Micros(k.CreatedAt))
-		if sqldb.IsDuplicate(err) {
-			return nil
+// AddKey implements jwks.KeyStore. The key that is the newest is locked: who would add another waits, and then finds this one.
+func (s *Store) AddKey(ctx context.Context, k jwks.StoredKey, newest string) (added bool, err error) {
+	err = s.db.Atomically(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		added = false
+		if _, err := keyID(tx.QueryRow(ctx, "SELECT id FROM signing_keys WHERE id = ?"+s.db.Dialect().ForUpdate(), []byte(newest))); err != nil {
+			return err
 		}
+		last, err := keyID(tx.QueryRow(ctx, "SELECT id FROM signing_keys ORDER BY created_at DESC, id DESC LIMIT 1"))
+		if err != nil || last != newest {
+			return err
+		}
+		_, err = tx.Exec(ctx, "INSERT INTO signing_keys (id, public, sealed, created_at) VALUES (?, ?, ?, ?)",
+			[]byte(k.ID), k.Public, k.Sealed, sqldb.Micros(k.CreatedAt))
 		if err != nil {
 			return fmt.Errorf("insert a signing key: %w", err)
+		}
+		added = true
+		return nil
+	})
+	return added, err
+}
+
+// keyID reads an ID, which is empty where there is no row.
+func keyID(row *sqldb.Row) (id string, err error) {
+	if err := row.Scan(&id); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read the newest signing key: %w", err)
+	}
+	return id, nil
+}
+
+// DeleteKeys implements jwks.KeyStore.
+func (s *Store) DeleteKeys(ctx context.Context, ids ...string) error {
+	return s.db.Atomically(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
+		for _, id := range ids {
+			if _, err := tx.Exec(ctx, "DELETE FROM signing_keys WHERE id = ?", []byte(id)); err != nil {
+				return fmt.Errorf("delete a signing key: %w", err)
+			}
 		}
 		return nil
 	})
