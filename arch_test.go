@@ -47,7 +47,7 @@ func std(imported string) bool {
 	return !strings.Contains(first, ".")
 }
 
-var kernel = []string{"app/fault", "app/correlation", "app/contract", "app/principal", "app/limit", "app/version"}
+var kernel = []string{"app/fault", "app/correlation", "app/contract", "app/principal", "app/limit", "app/idempotency", "app/version"}
 
 // service gives the service that package p belongs to, empty where it belongs to none.
 func service(p string) string {

@@ -33,3 +33,33 @@ func TestRegistrationsAreLimitedPerAddressAndARestartForgetsNothing(t *testing.T
 		require.Equal(t, http.StatusUnprocessableEntity, off.send("", http.MethodPost, "/api/users", `{}`).status)
 	}
 }
+
+func TestRequestThatComesAgainGetsItsFirstAnswer(t *testing.T) {
+	t.Parallel()
+	flags := []string{"--data-dir=" + t.TempDir()}
+	n := start(t, flags...).ready()
+	_, user := n.register("ada@example.org")
+	registration := `{"email":"bob@example.org","name":"Bob","password":"` + adminPassword + `"}`
+	order := n.send(user, http.MethodPost, "/api/orders", oneOrder, "Idempotency-Key", "my order")
+	require.Equal(t, http.StatusUnprocessableEntity, order.status, "a blank is not visible")
+	order = n.send(user, http.MethodPost, "/api/orders", oneOrder, "Idempotency-Key", "my-order")
+	require.Equal(t, http.StatusCreated, order.status, order.body)
+	require.Empty(t, order.header.Get("Idempotency-Replayed"))
+	bob := n.send("", http.MethodPost, "/api/users", registration, "Idempotency-Key", "my-order")
+	require.Equal(t, http.StatusCreated, bob.status, bob.body)
+	require.Zero(t, n.shut())
+
+	n = start(t, flags...).ready()
+	requireReplay := func(first, again answer) {
+		require.Equal(t, first.status, again.status, again.body)
+		require.Equal(t, first.body, again.body)
+		require.Equal(t, "true", again.header.Get("Idempotency-Replayed"))
+		for _, name := range []string{"Location", "ETag", "Content-Type", "Cache-Control"} {
+			require.NotEmpty(t, first.header.Get(name))
+			require.Equal(t, first.header.Get(name), again.header.Get(name))
+		}
+	}
+	requireReplay(order, n.send(user, http.MethodPost, "/api/orders", oneOrder, "Idempotency-Key", "my-order"))
+	requireReplay(bob, n.send("", http.MethodPost, "/api/users", registration, "Idempotency-Key", "my-order"))
+	require.Len(t, n.types(n.admin(), "type=order.placed.v1", 1), 1)
+}

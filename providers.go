@@ -86,6 +86,16 @@ func newLimits(p platform, db *sqldb.DB, now func() time.Time) (*sqldb.Limits, e
 // newAccess knows changes of access for as long as a token may be older than they are.
 func newAccess(db *sqldb.DB) *sqldb.Access { return sqldb.NewAccess(db, jwks.AccessLasts) }
 
+// newEdge is what the service brings to the edge of its operations.
+func newEdge(p platform, access *sqldb.Access, limits *sqldb.Limits) (rest.Service, error) {
+	secret, err := p.key("idempotency keys")
+	edge := rest.Service{Access: access, Secret: secret}
+	if p.cfg.RateLimits {
+		edge.Limits = limits
+	}
+	return edge, err
+}
+
 func newBroker(ctx context.Context, p platform, name serviceName) (broker, func(), error) {
 	b, err := p.brokers.connect(ctx, string(name))
 	if err != nil {
@@ -136,8 +146,8 @@ type runtime struct {
 	platform platform
 	name     serviceName
 	db       *sqldb.DB
-	limits   *sqldb.Limits
 	access   *sqldb.Access
+	edge     rest.Service
 	broker   broker
 	relay    *router.Relay
 	router   *router.Router
@@ -145,14 +155,10 @@ type runtime struct {
 
 // service gives the service that runs on r. streams are those that it publishes to or reads.
 func (r runtime) service(migrations fs.FS, streams ...string) *service {
-	edge := rest.Service{Access: r.access}
-	if r.platform.cfg.RateLimits {
-		edge.Limits = r.limits
-	}
 	return &service{
 		name: string(r.name), db: r.db, migrations: migrations, broker: r.broker, streams: streams, relay: r.relay, router: r.router,
-		access: r.access, edge: edge,
-		workers: []func(context.Context) error{r.limits.Run}, log: r.platform.log.With("service", string(r.name)),
+		access: r.access, edge: r.edge,
+		workers: []func(context.Context) error{sqldb.NewPurge(r.db, newClock()).Run}, log: r.platform.log.With("service", string(r.name)),
 	}
 }
 

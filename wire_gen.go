@@ -34,13 +34,18 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 	if err != nil {
 		return userService{}, nil, err
 	}
+	access := newAccess(db)
 	v := newClock()
 	limits, err := newLimits(p, db, v)
 	if err != nil {
 		cleanup()
 		return userService{}, nil, err
 	}
-	access := newAccess(db)
+	restService, err := newEdge(p, access, limits)
+	if err != nil {
+		cleanup()
+		return userService{}, nil, err
+	}
 	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
 	if err != nil {
 		cleanup()
@@ -59,8 +64,8 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 		platform: p,
 		name:     mainServiceName,
 		db:       db,
-		limits:   limits,
 		access:   access,
+		edge:     restService,
 		broker:   mainBroker,
 		relay:    relay,
 		router:   router,
@@ -116,13 +121,18 @@ func initializeOrder(ctx context.Context, p platform) (orderService, func(), err
 	if err != nil {
 		return orderService{}, nil, err
 	}
+	access := newAccess(db)
 	v := newClock()
 	limits, err := newLimits(p, db, v)
 	if err != nil {
 		cleanup()
 		return orderService{}, nil, err
 	}
-	access := newAccess(db)
+	restService, err := newEdge(p, access, limits)
+	if err != nil {
+		cleanup()
+		return orderService{}, nil, err
+	}
 	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
 	if err != nil {
 		cleanup()
@@ -147,8 +157,8 @@ func initializeOrder(ctx context.Context, p platform) (orderService, func(), err
 		platform: p,
 		name:     mainServiceName,
 		db:       db,
-		limits:   limits,
 		access:   access,
+		edge:     restService,
 		broker:   mainBroker,
 		relay:    relay,
 		router:   router,
@@ -207,13 +217,18 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 	if err != nil {
 		return eventService{}, nil, err
 	}
+	access := newAccess(db)
 	v := newClock()
 	limits, err := newLimits(p, db, v)
 	if err != nil {
 		cleanup()
 		return eventService{}, nil, err
 	}
-	access := newAccess(db)
+	restService, err := newEdge(p, access, limits)
+	if err != nil {
+		cleanup()
+		return eventService{}, nil, err
+	}
 	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
 	if err != nil {
 		cleanup()
@@ -238,8 +253,8 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 		platform: p,
 		name:     mainServiceName,
 		db:       db,
-		limits:   limits,
 		access:   access,
+		edge:     restService,
 		broker:   mainBroker,
 		relay:    relay,
 		router:   router,

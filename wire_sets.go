@@ -24,7 +24,7 @@ import (
 )
 
 // runtimeSet is what each service has: database, connection to the broker, outbox and relay.
-var runtimeSet = wire.NewSet(newClock, newIDs, newCursors, newDatabase, newLimits, newAccess, newBroker, newOutbox, newRelay,
+var runtimeSet = wire.NewSet(newClock, newIDs, newCursors, newDatabase, newLimits, newAccess, newEdge, newBroker, newOutbox, newRelay,
 	wire.Struct(new(runtime), "*"))
 
 // routingSet is what a service has that takes messages.

@@ -65,8 +65,14 @@ func (t tx) Update(ctx context.Context, u user.User) error {
 	return stored("update", err)
 }
 
+// answersOfOne is above the answers that hold data of one account: its registration's.
+const answersOfOne = 10
+
 // Delete implements command.Tx.
 func (t tx) Delete(ctx context.Context, id uuid.UUID) error {
+	if _, err := t.ForgetAnswers(ctx, id, answersOfOne); err != nil {
+		return err
+	}
 	_, err := t.Exec(ctx, "DELETE FROM users WHERE id = ?", id[:])
 	return stored("delete", err)
 }

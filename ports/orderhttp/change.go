@@ -12,6 +12,8 @@ import (
 )
 
 type placeOrderInput struct {
+	rest.Idempotent
+
 	Body struct {
 		UserID   string `json:"user_id,omitempty" format:"uuid" doc:"Whose order it is, where an admin orders for another. A deleted account is refused; an unknown one may be new, and is taken"`
 		Items    []Item `json:"items" minItems:"1" maxItems:"100" nullable:"false"`
@@ -20,16 +22,10 @@ type placeOrderInput struct {
 	}
 }
 
-type placed struct {
-	rest.Versioned
-
-	Location string `header:"Location" doc:"Where the order is"`
-	Body     Order
-}
-
-func (h routes) place(ctx context.Context, in *placeOrderInput) (*placed, error) {
+func (h routes) place(ctx context.Context, in *placeOrderInput) (*rest.Created[Order], error) {
 	c := command.PlaceOrder{
 		Caller: rest.Caller(ctx), Items: items(in.Body.Items), Currency: in.Body.Currency, Note: in.Body.Note,
+		Once: rest.Once(ctx, placed),
 	}
 	if in.Body.UserID != "" {
 		id, err := uuid.Parse(in.Body.UserID)
@@ -42,7 +38,11 @@ func (h routes) place(ctx context.Context, in *placeOrderInput) (*placed, error)
 	if err != nil {
 		return nil, err
 	}
-	return &placed{Versioned: rest.Version(o.Version), Location: "/api/orders/" + o.ID.String(), Body: shape(o)}, nil
+	return placed(o), nil
+}
+
+func placed(o order.Order) *rest.Created[Order] {
+	return &rest.Created[Order]{Versioned: rest.Version(o.Version), Location: "/api/orders/" + o.ID.String(), Body: shape(o)}
 }
 
 type idInput struct {

@@ -27,6 +27,8 @@ type exchange struct {
 	client        netip.Addr
 	caller        principal.Principal
 	known         entityTags // what the caller of a conditional GET has
+	body          []byte     // as long as the operation runs
+	once          *once      // nil where the request has no idempotency key
 	span          trace.Span // nil where no spans are made
 	status        int        // 0 until the header is sent
 	bytes         int64

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/app/idempotency"
 	"github.com/millrace/millrace/app/principal"
 )
 
@@ -25,6 +27,9 @@ func Register[I, O any](api huma.API, op huma.Operation, handle func(ctx context
 	op = prepared(op, reflect.TypeFor[I](), reflect.TypeFor[O](), guardsOf(api))
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
+		if before, ok := errors.AsType[*idempotency.Replay](err); ok {
+			return nil, replayed{before.Answer}
+		}
 		if err != nil {
 			return nil, problemOf(ctx, err)
 		}
@@ -90,6 +95,9 @@ func prepared(op huma.Operation, input, output reflect.Type, guards guards) huma
 		}
 		steps = append(steps, readBody(limit))
 		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if embeds[Idempotent](input) {
+		steps = append(steps, guards.idempotent)
 	}
 	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
 	op.MaxBodyBytes, op.BodyReadTimeout = -1, -1 // readBody sees to the size, the server to the time

@@ -112,6 +112,9 @@ func readBody(limit int64) func(huma.Context, func(huma.Context)) {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(buf.Bytes()))
+		x := exchangeFrom(ctx.Context())
+		x.body = buf.Bytes()
+		defer func() { x.body = nil }() // the buffer is another's then
 		next(ctx)
 	}
 }

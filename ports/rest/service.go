@@ -19,11 +19,15 @@ type Service struct {
 	Access Access
 	// Limits keeps count of what is limited; nil limits nothing.
 	Limits Limits
+	// Secret keys the hashes by which requests with an idempotency key are known again; the same for all replicas.
+	Secret []byte
 }
 
 // ForService gives api as s registers its operations on it.
 func ForService(api huma.API, s Service) huma.API {
-	return serviceAPI{API: api, guards: guards{access: s.Access, writes: newWrites(s.Limits), limits: s.Limits}}
+	return serviceAPI{API: api, guards: guards{
+		access: s.Access, writes: newWrites(s.Limits), limits: s.Limits, secret: s.Secret,
+	}}
 }
 
 // serviceAPI is an API whose operations are one service's.
@@ -38,6 +42,7 @@ type guards struct {
 	access Access  // nil where tokens are taken at their word
 	writes *writes // nil where nothing is limited
 	limits Limits
+	secret []byte
 }
 
 // guardsOf gives the guards of the service that registers on api, none where api is nobody's.

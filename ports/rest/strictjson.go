@@ -106,6 +106,10 @@ var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // writeJSON writes v in one piece, so that nothing of an answer is sent that cannot be written whole. A client that does not
 // take it is gone, which is no failure.
 func writeJSON(w io.Writer, v any) error {
+	if before, ok := v.(replayed); ok {
+		_, _ = w.Write(before.Body)
+		return nil
+	}
 	buf, _ := answers.Get().(*bytes.Buffer)
 	defer func() {
 		if buf.Cap() <= keptBody {

@@ -38,11 +38,12 @@ func writerOf(x *exchange) writer {
 	return writer{address: netOf(x.client)}
 }
 
-func (w writer) bucket() string {
+// name tells a caller from all others.
+func (w writer) name() string {
 	if w.address.IsValid() {
-		return "writes from " + w.address.String()
+		return "address " + w.address.String()
 	}
-	return "writes of " + hex.EncodeToString(w.user[:])
+	return "user " + hex.EncodeToString(w.user[:])
 }
 
 // writes limits how often each caller writes, by tokens that it draws from the database in advance.
@@ -158,7 +159,7 @@ func (w *writes) draw(ctx context.Context, who writer, s *share, d *draw, clock 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drawTimeout)
 	defer cancel()
 	defer w.drawn(s, d)
-	got, wait, err := w.takeSome(ctx, who.bucket(), s.owed+fewestDrawn, s.owed+s.next) // while drawing is set nobody changes these
+	got, wait, err := w.takeSome(ctx, "writes "+who.name(), s.owed+fewestDrawn, s.owed+s.next) // while drawing is set nobody changes these
 	if err != nil {
 		d.err = err
 		return

@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/app/limit"
 	"github.com/millrace/millrace/app/principal"
+	"github.com/millrace/millrace/app/user"
 	"github.com/millrace/millrace/app/user/command"
 	"github.com/millrace/millrace/app/user/query"
 	"github.com/millrace/millrace/ports/rest"
@@ -48,6 +49,8 @@ func (h routes) accounts(api huma.API) {
 }
 
 type registerInput struct {
+	rest.Idempotent
+
 	Body struct {
 		Email    string `json:"email" doc:"Compared without case"`
 		Name     string `json:"name"`
@@ -55,23 +58,18 @@ type registerInput struct {
 	}
 }
 
-type registerOutput struct {
-	rest.Versioned
-
-	Location string `header:"Location"`
-	Body     Account
-}
-
-func (h routes) register(ctx context.Context, in *registerInput) (*registerOutput, error) {
+func (h routes) register(ctx context.Context, in *registerInput) (*rest.Created[Account], error) {
 	u, err := h.RegisterUser.Handle(ctx, command.RegisterUser{
-		Email: in.Body.Email, Name: in.Body.Name, Password: in.Body.Password,
+		Email: in.Body.Email, Name: in.Body.Name, Password: in.Body.Password, Once: rest.Once(ctx, registered),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &registerOutput{
-		Versioned: rest.Version(u.Version), Location: "/api/users/" + u.ID.String(), Body: accountOf(u),
-	}, nil
+	return registered(u), nil
+}
+
+func registered(u user.User) *rest.Created[Account] {
+	return &rest.Created[Account]{Versioned: rest.Version(u.Version), Location: "/api/users/" + u.ID.String(), Body: accountOf(u)}
 }
 
 type idInput struct {

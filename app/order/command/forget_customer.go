@@ -13,7 +13,10 @@ import (
 
 // ordersPerStep bounds one transaction of a fan-out: a user may have any number of orders, and a transaction holds its locks and,
 // on SQLite, everybody's only writer.
-const ordersPerStep = 100
+const (
+	ordersPerStep  = 100
+	answersPerStep = 500
+)
 
 // ForgetCustomer takes note of an account that was deleted.
 type ForgetCustomer struct {
@@ -32,8 +35,9 @@ func NewForgetCustomerHandler(inbox Inbox, now func() time.Time) *ForgetCustomer
 	return &ForgetCustomerHandler{inbox: inbox, now: now}
 }
 
-// Handle marks the account deleted and cancels its placed orders with the reason user_deleted, each with its event, in as many
-// transactions as it takes. From the first on no order of the user can be placed, so that the last leaves none.
+// Handle marks the account deleted, deletes the answers that are kept for repeated requests, and cancels its placed orders with the
+// reason user_deleted, each with its event, in as many transactions as it takes. From the first on no order of the user can be placed, so
+// that the last leaves none.
 func (h *ForgetCustomerHandler) Handle(ctx context.Context, c ForgetCustomer) error {
 	id, err := userID(c.User)
 	if err != nil {
@@ -43,7 +47,12 @@ func (h *ForgetCustomerHandler) Handle(ctx context.Context, c ForgetCustomer) er
 		if err := tx.ForgetCustomer(ctx, id, c.User.UpdatedAt); err != nil {
 			return false, err
 		}
-		return h.cancelSome(ctx, tx, id)
+		forgotten, err := tx.ForgetAnswers(ctx, id, answersPerStep)
+		if err != nil {
+			return false, err
+		}
+		cancelled, err := h.cancelSome(ctx, tx, id)
+		return cancelled && forgotten < answersPerStep, err
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/idempotency"
 	"github.com/millrace/millrace/app/order"
 	"github.com/millrace/millrace/app/principal"
 )
@@ -18,6 +19,7 @@ type PlaceOrder struct {
 	Items    []order.Item
 	Currency string
 	Note     string
+	Once     idempotency.Once[order.Order]
 }
 
 // PlaceOrderHandler handles PlaceOrder.
@@ -45,7 +47,16 @@ func (h *PlaceOrderHandler) Handle(ctx context.Context, c PlaceOrder) (order.Ord
 	if err != nil {
 		return order.Order{}, err
 	}
-	err = h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error { return place(ctx, tx, o, placed) })
+	answer, err := c.Once.Record(o, o.UserID, o.CreatedAt)
+	if err != nil {
+		return order.Order{}, err
+	}
+	err = h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.Remember(ctx, answer); err != nil {
+			return err
+		}
+		return place(ctx, tx, o, placed)
+	})
 	if err != nil {
 		return order.Order{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/idempotency"
 	"github.com/millrace/millrace/app/order"
 )
 
@@ -31,6 +32,12 @@ type Inbox interface {
 
 // Tx is one transaction on orders, on what is known of customers, and on the events about orders.
 type Tx interface {
+	// Remember keeps the answer of a request, before anything else; a nil record it passes over. The error is an *idempotency.Replay
+	// where the request was answered before, idempotency.ErrReused where its key was another request's.
+	Remember(ctx context.Context, r *idempotency.Record) error
+	// ForgetAnswers deletes up to most answers with data of a user, and says how many there were.
+	ForgetAnswers(ctx context.Context, userID uuid.UUID, most int) (int, error)
+
 	// Customer reads what is known of a user and keeps others from changing it until the transaction ends. Where nothing is known it
 	// makes the row, so that there is something to lock.
 	Customer(ctx context.Context, userID uuid.UUID) (order.Customer, error)

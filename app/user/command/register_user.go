@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/app/idempotency"
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/app/user"
 )
@@ -15,6 +16,7 @@ type RegisterUser struct {
 	Email    string
 	Name     string
 	Password string
+	Once     idempotency.Once[user.User]
 }
 
 // RegisterUserHandler handles RegisterUser.
@@ -41,7 +43,14 @@ func (h *RegisterUserHandler) Handle(ctx context.Context, c RegisterUser) (user.
 		return user.User{}, err
 	}
 	u, created := applicant.Register(h.newID(), hash, principal.RoleUser, h.now())
+	answer, err := c.Once.Record(u, u.ID, u.CreatedAt)
+	if err != nil {
+		return user.User{}, err
+	}
 	err = h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.Remember(ctx, answer); err != nil {
+			return err
+		}
 		if err := tx.Insert(ctx, u); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/idempotency"
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/app/user"
 )
@@ -25,6 +26,9 @@ type Store interface {
 
 // Tx is one transaction on accounts and on the events about them.
 type Tx interface {
+	// Remember keeps the answer of a request, before anything else; a nil record it passes over. The error is an *idempotency.Replay
+	// where the request was answered before, idempotency.ErrReused where its key was another request's.
+	Remember(ctx context.Context, r *idempotency.Record) error
 	// Insert adds an account. The error is user.ErrEmailTaken where another has its e-mail address.
 	Insert(ctx context.Context, u user.User) error
 	// ForUpdate reads an account and keeps others from changing it until the transaction ends. The error is user.ErrNotFound where

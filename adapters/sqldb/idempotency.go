@@ -1,0 +1,94 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/idempotency"
+)
+
+// rememberAttempts bounds how often Remember looks again at a row that a purge takes away under its hands.
+const rememberAttempts = 3
+
+// Remember keeps the answer of a request with what else tx does; a nil record it passes over. It comes first: who sends the same request
+// meanwhile waits for the commit. The error is an *idempotency.Replay where the request was answered before, idempotency.ErrReused
+// where its key was another request's.
+func (tx *Tx) Remember(ctx context.Context, r *idempotency.Record) error {
+	if r == nil {
+		return nil
+	}
+	for range rememberAttempts {
+		kept, err := tx.remember(ctx, r)
+		if err != nil || kept {
+			return err
+		}
+	}
+	return errors.New("remember an answer: the row comes and goes")
+}
+
+func (tx *Tx) remember(ctx context.Context, r *idempotency.Record) (kept bool, err error) {
+	made, err := tx.Exec(ctx, tx.dialect.InsertIgnore()+` idempotency
+		(id, fingerprint, owner, status, location, etag, body, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.Key.ID[:], r.Key.Fingerprint[:], r.Owner[:], r.Answer.Status, r.Answer.Location, r.Answer.ETag, r.Answer.Body, Micros(r.At))
+	if err != nil || made == 1 {
+		return err == nil, wrap("remember an answer", err)
+	}
+	var (
+		before      idempotency.Answer
+		fingerprint []byte
+		createdAt   int64
+	)
+	err = tx.QueryRow(ctx, "SELECT fingerprint, status, location, etag, body, created_at FROM idempotency WHERE id = ?", r.Key.ID[:]).
+		Scan(&fingerprint, &before.Status, &before.Location, &before.ETag, &before.Body, &createdAt)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("read an answer: %w", err)
+	case createdAt <= Micros(r.At.Add(-idempotency.KeptFor)): // to be purged at any moment
+		_, err := tx.Exec(ctx, "DELETE FROM idempotency WHERE id = ? AND created_at = ?", r.Key.ID[:], createdAt)
+		return false, wrap("forget an answer", err)
+	case [32]byte(fingerprint) != r.Key.Fingerprint:
+		return false, idempotency.ErrReused
+	}
+	return false, &idempotency.Replay{Answer: before}
+}
+
+// ForgetAnswers deletes up to most answers with data of a user, and says how many there were. They are read without locks and deleted by
+// primary key, so that nobody who remembers another answer is waited for.
+func (tx *Tx) ForgetAnswers(ctx context.Context, owner uuid.UUID, most int) (int, error) {
+	rows, err := tx.Query(ctx, "SELECT id FROM idempotency WHERE owner = ? LIMIT ?", owner[:], most)
+	if err != nil {
+		return 0, fmt.Errorf("read a user's answers: %w", err)
+	}
+	ids, err := scanIDs(rows)
+	if err != nil || len(ids) == 0 {
+		return 0, wrap("read a user's answers", err)
+	}
+	_, err = tx.Exec(ctx, "DELETE FROM idempotency WHERE id IN "+placeholders(len(ids))+tx.dialect.Limit(len(ids)), ids...)
+	return len(ids), wrap("forget a user's answers", err)
+}
+
+// scanIDs reads rows of one column to its end and closes them.
+func scanIDs(rows *Rows) (ids []any, err error) {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+func wrap(what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
