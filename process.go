@@ -76,6 +76,7 @@ func (p *process) checks() (checks []rest.Check) {
 		checks = append(checks,
 			rest.Check{Name: s.name + "_database", Need: rest.Required, Probe: s.ready},
 			rest.Check{Name: s.name + "_broker", Need: rest.Degrades, Probe: s.publishing})
+		checks = append(checks, s.checks...)
 	}
 	return checks
 }

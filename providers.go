@@ -157,7 +157,7 @@ type runtime struct {
 func (r runtime) service(migrations fs.FS, streams ...string) *service {
 	return &service{
 		name: string(r.name), db: r.db, migrations: migrations, broker: r.broker, streams: streams, relay: r.relay, router: r.router,
-		access: r.access, edge: r.edge,
+		access: r.access, edge: r.edge, early: []func(context.Context) error{r.access.Run},
 		workers: []func(context.Context) error{sqldb.NewPurge(r.db, newClock()).Run}, log: r.platform.log.With("service", string(r.name)),
 	}
 }
@@ -189,17 +189,28 @@ func initialize(ctx context.Context, p platform) (system, error) {
 		return system{[]*service{s.service}, jwks.NewVerifier(s.keys, time.Now), closeUser}, err
 	case serviceOrder:
 		s, closeOrder, err := initializeOrder(ctx, p)
-		return system{[]*service{s.service}, p.remoteVerifier(), closeOrder}, err
+		if err != nil {
+			return system{}, err
+		}
+		return system{[]*service{s.service}, p.remoteVerifier(s.service), closeOrder}, nil
 	default:
 		s, closeEvent, err := initializeEvent(ctx, p)
-		return system{[]*service{s.service}, p.remoteVerifier(), closeEvent}, err
+		if err != nil {
+			return system{}, err
+		}
+		return system{[]*service{s.service}, p.remoteVerifier(s.service), closeEvent}, nil
 	}
 }
 
-// remoteVerifier verifies with the keys that the user service publishes.
-func (p platform) remoteVerifier() *jwks.Verifier {
-	client := &http.Client{Timeout: 5 * time.Second}
-	return jwks.NewVerifier(jwks.NewRemote(p.cfg.JWKSURL, client, time.Now), time.Now)
+// remoteVerifier verifies with the keys that the user service publishes. Until s has had them once it is not ready: it could answer
+// nobody.
+func (p platform) remoteVerifier(s *service) *jwks.Verifier {
+	keys := jwks.NewRemote(p.cfg.JWKSURL, &http.Client{Timeout: 5 * time.Second}, time.Now)
+	s.early = append(s.early, func(ctx context.Context) error { return keys.Run(ctx, s.log) })
+	s.checks = append(s.checks,
+		rest.Check{Name: s.name + "_keys", Need: rest.Required, Probe: keys.Ready},
+		rest.Check{Name: s.name + "_keys_fresh", Need: rest.Degrades, Probe: keys.Fresh})
+	return jwks.NewVerifier(keys, time.Now)
 }
 
 // gapTimeout is how long a missing event is waited for before its successors are given up.

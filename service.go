@@ -31,10 +31,12 @@ type service struct {
 	router     *router.Router // nil where the service takes no messages
 	consumers  []*consumer
 	workers    []func(ctx context.Context) error
-	prepare    func(ctx context.Context) error // after the migrations, before the service is ready; may be nil
+	early      []func(ctx context.Context) error // workers that requests need: they run as soon as these are answered
+	prepare    func(ctx context.Context) error   // after the migrations, before the service is ready; may be nil
 	prepared   atomic.Bool
 	access     *sqldb.Access
 	edge       rest.Service
+	checks     []rest.Check // of readiness, beside those that every service has
 	routes     func(api huma.API)
 	log        *slog.Logger
 }
@@ -56,24 +58,22 @@ func (s *service) run(ctx context.Context) error {
 	relayCtx, stopRelay := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRelay()
 	var consuming, relaying sync.WaitGroup
-	var errs [3]error
+	var errs [2]error
 	err := s.until(ctx, "database", s.migrate)
 	if err != nil && ctx.Err() == nil {
 		return err
 	}
 	if err == nil {
-		relaying.Go(func() { errs[2] = s.access.Run(relayCtx) }) // requests are answered from now on, whatever the broker does
+		for _, work := range s.early {
+			relaying.Go(func() { s.work(relayCtx, work) })
+		}
 		err = s.until(ctx, "broker", s.provision)
 	}
 	if err == nil {
 		relaying.Go(func() { errs[0] = s.relay.Run(relayCtx) })
 		relaying.Go(func() { s.keepProvisioned(relayCtx) })
 		for _, work := range s.workers {
-			relaying.Go(func() {
-				if err := work(relayCtx); err != nil {
-					s.log.Error("a worker ended", "error", err)
-				}
-			})
+			relaying.Go(func() { s.work(relayCtx, work) })
 		}
 		if s.router != nil {
 			consuming.Go(func() {
@@ -86,7 +86,13 @@ func (s *service) run(ctx context.Context) error {
 	consuming.Wait()
 	stopRelay()
 	relaying.Wait()
-	return errors.Join(errs[:]...)
+	return errors.Join(errs[0], errs[1])
+}
+
+func (s *service) work(ctx context.Context, work func(ctx context.Context) error) {
+	if err := work(ctx); err != nil {
+		s.log.Error("a worker ended", "error", err)
+	}
 }
 
 // migrate brings the schema up to date and prepares what the service needs before it answers.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/ports/rest"
 )
 
@@ -53,6 +54,16 @@ func TestReadiness(t *testing.T) {
 			require.Equal(t, 200, f.get(t, "/healthz").StatusCode, "alive whatever is away")
 		})
 	}
+}
+
+func TestFailureWithWordsForEverybodyIsTold(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(cfg *rest.Config) {
+		away := fault.New(fault.Unavailable, "keys_away", "The keys cannot be had.").Because(errors.New("secret host"))
+		cfg.Checks = []rest.Check{{Name: "keys", Probe: probe(away)}}
+	})
+	require.JSONEq(t, `{"status":"unready","checks":{"keys":{"status":"failed","required":true,"detail":"The keys cannot be had."}}}`,
+		text(t, f.get(t, "/readyz")))
 }
 
 func TestFailedCheckIsLoggedOnce(t *testing.T) {

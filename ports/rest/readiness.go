@@ -2,10 +2,13 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/millrace/millrace/app/fault"
 )
 
 // Need says what the failure of a check means.
@@ -49,6 +52,7 @@ type readinessReport struct {
 type checkReport struct {
 	Status   string `json:"status"` // ok, failed
 	Required bool   `json:"required"`
+	Detail   string `json:"detail,omitempty"` // of a failure that has words for everybody
 }
 
 func (rd *readiness) serve(w http.ResponseWriter, r *http.Request, draining bool) {
@@ -79,6 +83,9 @@ func (rd *readiness) probe(ctx context.Context) readinessReport {
 		result := checkReport{Status: "ok", Required: c.Need == Required}
 		if errs[i] != nil {
 			result.Status = "failed"
+			if e, ok := errors.AsType[*fault.Error](errs[i]); ok {
+				result.Detail = e.Message
+			}
 			report.Status = worse(report.Status, c.Need)
 		}
 		report.Checks[c.Name] = result
