@@ -40,6 +40,7 @@ type settings struct {
 	AdminEmail       string `name:"admin-email" env:"MILLRACE_ADMIN_EMAIL" default:"admin@localhost" help:"E-mail address of the admin made at the first start."`
 	AdminPassword    string `name:"admin-password" env:"MILLRACE_ADMIN_PASSWORD" help:"Password of that admin; without one it is drawn and printed once."`
 	TrustedProxies   string `name:"trusted-proxies" env:"MILLRACE_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-For is believed: 10.0.0.0/8,192.0.2.7. Without it a caller's address is that of the connection."`
+	CORSOrigins      string `name:"cors-origins" env:"MILLRACE_CORS_ORIGINS" help:"Origins whose pages may call the API: https://shop.example,http://localhost:5173."`
 	RateLimits       string `name:"rate-limits" env:"MILLRACE_RATE_LIMITS" default:"on" help:"on or off; off is for benchmarks."`
 	LogFormat        string `name:"log-format" env:"MILLRACE_LOG_FORMAT" help:"text or json; by default text on a terminal."`
 	LogLevel         string `name:"log-level" env:"MILLRACE_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
@@ -70,6 +71,7 @@ type config struct {
 	AdminEmail       string
 	AdminPassword    string
 	TrustedProxies   []netip.Prefix
+	CORSOrigins      []string
 	RateLimits       bool
 	LogJSON          bool
 	LogLevel         slog.Level
@@ -148,6 +150,9 @@ func (s settings) parse() (config, error) {
 	}
 	if c.TrustedProxies, err = parseProxies(s.TrustedProxies); err != nil {
 		problem("MILLRACE_TRUSTED_PROXIES", "%w", err)
+	}
+	if c.CORSOrigins, err = parseOrigins(s.CORSOrigins); err != nil {
+		problem("MILLRACE_CORS_ORIGINS", "%w", err)
 	}
 	switch s.RateLimits {
 	case "on", "off":

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -29,4 +30,30 @@ func parseProxies(raw string) (proxies []netip.Prefix, err error) {
 		proxies = append(proxies, network.Masked())
 	}
 	return proxies, nil
+}
+
+// parseOrigins reads origins, which must be written as browsers send them: they are compared as they are.
+func parseOrigins(raw string) ([]string, error) {
+	origins := listed(raw)
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Hostname() == "" || strings.Contains(origin, "*") || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, fmt.Errorf("%q is no origin as https://shop.example; there are no wildcards", origin)
+		}
+		port := u.Port()
+		if u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
+			port = ""
+		}
+		sent := u.Scheme + "://" + strings.ToLower(u.Hostname())
+		if strings.Contains(u.Hostname(), ":") {
+			sent = u.Scheme + "://[" + strings.ToLower(u.Hostname()) + "]"
+		}
+		if port != "" {
+			sent += ":" + port
+		}
+		if origin != sent {
+			return nil, fmt.Errorf("%q must be written as browsers send it: %s", origin, sent)
+		}
+	}
+	return origins, nil
 }

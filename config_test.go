@@ -39,14 +39,14 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 		Service: "basket", HTTPAddr: "8080", OpsAddr: "nowhere", DatabaseURL: "postgres://me:hunter2@host/",
 		BrokerURL:        "amqp://me:hunter2@host",
 		EmbeddedNATSAddr: "x", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", LogFormat: "xml", LogLevel: "loud",
-		TrustedProxies: "10.0.0.0/8,proxy.example", RateLimits: "yes",
+		TrustedProxies: "10.0.0.0/8,proxy.example", RateLimits: "yes", CORSOrigins: "*",
 	}
 	_, err := s.parse()
 	require.Error(t, err)
 	for _, name := range []string{
 		"MILLRACE_SERVICE", "MILLRACE_HTTP_ADDR", "MILLRACE_OPS_ADDR", "MILLRACE_DATABASE_URL", "MILLRACE_BROKER_URL",
 		"MILLRACE_EMBEDDED_NATS_ADDR", "MILLRACE_SECRET_KEY", "MILLRACE_JWKS_URL", "MILLRACE_LOG_FORMAT", "MILLRACE_LOG_LEVEL",
-		"MILLRACE_TRUSTED_PROXIES", "MILLRACE_RATE_LIMITS",
+		"MILLRACE_TRUSTED_PROXIES", "MILLRACE_RATE_LIMITS", "MILLRACE_CORS_ORIGINS",
 	} {
 		require.ErrorContains(t, err, name+": ")
 	}
@@ -87,6 +87,35 @@ func TestTrustedProxiesAreNetworksAndAddresses(t *testing.T) {
 	require.Equal(t, []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("fd00::/8"),
 	}, c.TrustedProxies)
+}
+
+func TestOriginsAreWrittenAsBrowsersSendThem(t *testing.T) {
+	t.Parallel()
+	for given, says := range map[string]string{
+		"https://shop.example, http://localhost:5173,http://[::1]:8080": "",
+		"https://shop.example/":       "as browsers send it: https://shop.example",
+		"https://Shop.example":        "as browsers send it: https://shop.example",
+		"https://shop.example:443":    "as browsers send it: https://shop.example",
+		"https://me@shop.example":     "as browsers send it: https://shop.example",
+		"https://shop.example?a=b":    "as browsers send it: https://shop.example",
+		"https://*.example":           "is no origin",
+		"*":                           "is no origin",
+		"null":                        "is no origin",
+		"shop.example":                "is no origin",
+		"ftp://shop.example":          "is no origin",
+		"https://a.example,https://:": "is no origin",
+	} {
+		s := usual()
+		s.CORSOrigins = given
+		c, err := s.parse()
+		if says == "" {
+			require.NoError(t, err)
+			require.Equal(t, []string{"https://shop.example", "http://localhost:5173", "http://[::1]:8080"}, c.CORSOrigins)
+			continue
+		}
+		require.ErrorContains(t, err, "MILLRACE_CORS_ORIGINS: ", given)
+		require.ErrorContains(t, err, says, given)
+	}
 }
 
 func TestUnknownFlagsAndCommandsExitWithUsage(t *testing.T) {

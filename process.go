@@ -62,7 +62,7 @@ func (p *process) open(ctx context.Context) (err error) {
 	}
 	p.server = rest.New(rest.Config{
 		Version: version(), Logger: p.log, Verifier: p.verifier, Registry: p.registry, Checks: p.checks(), OpsApart: p.cfg.OpsAddr != "",
-		TrustedProxies: p.cfg.TrustedProxies, Now: newClock(), NewID: newIDs(),
+		TrustedProxies: p.cfg.TrustedProxies, CORSOrigins: p.cfg.CORSOrigins, Now: newClock(), NewID: newIDs(),
 	})
 	for _, s := range p.services {
 		s.routes(rest.ForService(p.server.API(), s.edge))

@@ -76,7 +76,7 @@ func serveDocs(w http.ResponseWriter, r *http.Request, file string) {
 
 // servePacked sends a gzip file as it is to who takes it, and unpacks it for who does not.
 func servePacked(w http.ResponseWriter, r *http.Request, packed []byte) {
-	w.Header().Set("Vary", "Accept-Encoding")
+	w.Header().Add("Vary", "Accept-Encoding")
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write(packed)

@@ -26,7 +26,7 @@ const maxIdempotencyKey = 255
 
 // Idempotent is embedded in the input of an operation that creates something: the same request with the same key does so once.
 type Idempotent struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]+$" doc:"The same request again gives the first answer again"`
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" pattern:"^[!-~]+$" doc:"A request again gives its first answer again"`
 }
 
 // Created is the output of an operation that creates something.

@@ -21,7 +21,7 @@ var (
 // answered as a problem.
 func (s *Server) newMux() *chi.Mux {
 	mux := chi.NewMux()
-	mux.Use(s.exchanges, headAsGet)
+	mux.Use(s.exchanges, s.cors(mux), headAsGet)
 	mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		WriteProblem(w, r, errNoRoute)
 	})

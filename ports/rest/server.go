@@ -43,8 +43,10 @@ type Config struct {
 	OpsApart bool
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	Now            func() time.Time
-	NewID          func() uuid.UUID
+	// CORSOrigins are those whose pages may read the answers, as browsers write them: https://shop.example.
+	CORSOrigins []string
+	Now         func() time.Time
+	NewID       func() uuid.UUID
 }
 
 // Server is one HTTP API with everything around it. Operations are registered on API before Handler serves.
