@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -11,6 +12,7 @@ import (
 	"github.com/millrace/millrace/adapters/argon"
 	"github.com/millrace/millrace/adapters/jwks"
 	"github.com/millrace/millrace/adapters/natsjs"
+	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/usersql"
 	"github.com/millrace/millrace/app/user/command"
 	"github.com/millrace/millrace/ports/userhttp"
@@ -38,11 +40,17 @@ func newKeyring(p platform, store *usersql.Store, now func() time.Time) (*jwks.K
 	})
 }
 
+func newRandom() io.Reader { return rand.Reader }
+
+func newSessionPurger(p platform, db *sqldb.DB, now func() time.Time) *usersql.Purger {
+	return usersql.NewPurger(db, now, p.log.With("service", serviceUser))
+}
+
 func newUserService(
-	r runtime, http userhttp.Handlers, keys *jwks.Keyring, ensureAdmin *command.EnsureAdminHandler,
+	r runtime, http userhttp.Handlers, keys *jwks.Keyring, ensureAdmin *command.EnsureAdminHandler, sessions *usersql.Purger,
 ) userService {
 	s := r.service(migrations[serviceUser], natsjs.Events)
-	s.workers = append(s.workers, keys.Run)
+	s.workers = append(s.workers, keys.Run, sessions.Run)
 	s.routes = func(api huma.API) { userhttp.Register(api, http) }
 	s.prepare = func(ctx context.Context) error {
 		if err := keys.Open(ctx); err != nil {

@@ -82,9 +82,16 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 		return userService{}, nil, err
 	}
 	signer := jwks.NewSigner(keyring, v)
-	signInHandler := command.NewSignInHandler(store, hasher, signer, v2)
+	reader := newRandom()
+	granter := command.NewGranter(signer, reader, v2, v)
+	signInHandler := command.NewSignInHandler(store, hasher, granter)
+	refreshSessionHandler := command.NewRefreshSessionHandler(store, granter)
+	signOutHandler := command.NewSignOutHandler(store)
+	endSessionHandler := command.NewEndSessionHandler(store)
+	endSessionsHandler := command.NewEndSessionsHandler(store)
 	userByIDHandler := query.NewUserByIDHandler(store)
 	usersHandler := query.NewUsersHandler(store)
+	sessionsHandler := query.NewSessionsHandler(store, v)
 	cursors, err := newCursors(p)
 	if err != nil {
 		cleanup2()
@@ -92,18 +99,24 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 		return userService{}, nil, err
 	}
 	handlers := userhttp.Handlers{
-		RegisterUser: registerUserHandler,
-		UpdateUser:   updateUserHandler,
-		DeleteUser:   deleteUserHandler,
-		SignIn:       signInHandler,
-		UserByID:     userByIDHandler,
-		Users:        usersHandler,
-		Keys:         keyring,
-		Cursors:      cursors,
-		Now:          v,
+		RegisterUser:   registerUserHandler,
+		UpdateUser:     updateUserHandler,
+		DeleteUser:     deleteUserHandler,
+		SignIn:         signInHandler,
+		RefreshSession: refreshSessionHandler,
+		SignOut:        signOutHandler,
+		EndSession:     endSessionHandler,
+		EndSessions:    endSessionsHandler,
+		UserByID:       userByIDHandler,
+		Users:          usersHandler,
+		Sessions:       sessionsHandler,
+		Keys:           keyring,
+		Cursors:        cursors,
+		Now:            v,
 	}
 	ensureAdminHandler := command.NewEnsureAdminHandler(store, hasher, v2, v)
-	mainUserService := newUserService(mainRuntime, handlers, keyring, ensureAdminHandler)
+	purger := newSessionPurger(p, db, v)
+	mainUserService := newUserService(mainRuntime, handlers, keyring, ensureAdminHandler, purger)
 	return mainUserService, func() {
 		cleanup2()
 		cleanup()

@@ -36,8 +36,10 @@ var userSet = wire.NewSet(
 	newHasher, wire.Bind(new(usercommand.Hasher), new(*argon.Hasher)),
 	newKeyring, jwks.NewSigner, wire.Bind(new(usercommand.TokenIssuer), new(*jwks.Signer)),
 	usercommand.NewRegisterUserHandler, usercommand.NewUpdateUserHandler, usercommand.NewDeleteUserHandler,
-	usercommand.NewSignInHandler, usercommand.NewEnsureAdminHandler,
-	userquery.NewUserByIDHandler, userquery.NewUsersHandler,
+	newRandom, usercommand.NewGranter, usercommand.NewSignInHandler, usercommand.NewRefreshSessionHandler,
+	usercommand.NewSignOutHandler, usercommand.NewEndSessionHandler, usercommand.NewEndSessionsHandler, usercommand.NewEnsureAdminHandler,
+	userquery.NewUserByIDHandler, userquery.NewUsersHandler, userquery.NewSessionsHandler,
+	wire.Bind(new(userquery.SessionStore), new(*usersql.Store)), newSessionPurger,
 	wire.Bind(new(userhttp.KeySet), new(*jwks.Keyring)), wire.Struct(new(userhttp.Handlers), "*"), newUserService,
 )
 

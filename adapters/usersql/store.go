@@ -34,8 +34,9 @@ type Store struct {
 }
 
 var (
-	_ command.Store = (*Store)(nil)
-	_ query.Store   = (*Store)(nil)
+	_ command.Store      = (*Store)(nil)
+	_ query.Store        = (*Store)(nil)
+	_ query.SessionStore = (*Store)(nil)
 )
 
 // NewStore gives the store in db, whose events go to outbox.

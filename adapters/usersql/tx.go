@@ -43,15 +43,10 @@ func (t tx) Admins(ctx context.Context) (admins user.Admins, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the admins: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("read the admins: %w", err)
-		}
-		admins = append(admins, id)
+	if admins, err = scanIDs(rows); err != nil {
+		return nil, fmt.Errorf("read the admins: %w", err)
 	}
-	return admins, rows.Err()
+	return admins, nil
 }
 
 // Update implements command.Tx.
@@ -70,6 +65,9 @@ const answersOfOne = 10
 
 // Delete implements command.Tx.
 func (t tx) Delete(ctx context.Context, id uuid.UUID) error {
+	if err := t.EndSessions(ctx, id, 0, uuid.Nil); err != nil {
+		return err
+	}
 	if _, err := t.ForgetAnswers(ctx, id, answersOfOne); err != nil {
 		return err
 	}

@@ -10,6 +10,10 @@ var (
 	ErrRole       = fault.New(fault.Forbidden, "role_forbidden", "Only an admin may change a role.")
 	ErrChanged    = fault.New(fault.Conflict, "user_changed", "The account was changed meanwhile. Try again.")
 	ErrSignIn     = fault.New(fault.Unauthenticated, "bad_credentials", "E-mail address and password do not fit.")
+
+	ErrRefreshToken = fault.New(fault.Unauthenticated, "invalid_refresh_token",
+		"The refresh token is not valid, or not any more. Sign in again.")
+	ErrSessionNotFound = fault.New(fault.NotFound, "session_not_found", "There is no such session.")
 )
 
 // ErrPasswordMissing refuses a new e-mail address that one gives oneself without the current password.

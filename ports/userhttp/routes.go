@@ -1,4 +1,4 @@
-// Package userhttp is the user service's part of the REST API: accounts, sign-in and the public keys of access tokens.
+// Package userhttp is the user service's part of the REST API: accounts, sign-in, sessions and the public keys of access tokens.
 package userhttp
 
 import (
@@ -19,15 +19,20 @@ type KeySet interface {
 
 // Handlers are what the routes call.
 type Handlers struct {
-	RegisterUser *command.RegisterUserHandler
-	UpdateUser   *command.UpdateUserHandler
-	DeleteUser   *command.DeleteUserHandler
-	SignIn       *command.SignInHandler
-	UserByID     *query.UserByIDHandler
-	Users        *query.UsersHandler
-	Keys         KeySet
-	Cursors      rest.Cursors
-	Now          func() time.Time
+	RegisterUser   *command.RegisterUserHandler
+	UpdateUser     *command.UpdateUserHandler
+	DeleteUser     *command.DeleteUserHandler
+	SignIn         *command.SignInHandler
+	RefreshSession *command.RefreshSessionHandler
+	SignOut        *command.SignOutHandler
+	EndSession     *command.EndSessionHandler
+	EndSessions    *command.EndSessionsHandler
+	UserByID       *query.UserByIDHandler
+	Users          *query.UsersHandler
+	Sessions       *query.SessionsHandler
+	Keys           KeySet
+	Cursors        rest.Cursors
+	Now            func() time.Time
 }
 
 type routes struct{ Handlers }
@@ -37,5 +42,6 @@ func Register(api huma.API, h Handlers) {
 	r := routes{h}
 	r.accounts(api)
 	r.signIn(api)
+	r.sessions(api)
 	r.keys(api)
 }

@@ -77,17 +77,23 @@ func setup(t *testing.T) *api {
 		Handle(t.Context(), command.EnsureAdmin{Email: adminEmail, Password: password})
 	require.NoError(t, err)
 	require.True(t, made)
+	granter := command.NewGranter(jwks.NewSigner(keys, time.Now), rand.Reader, newID, time.Now)
 	server := rest.New(rest.Config{Verifier: jwks.NewVerifier(keys, time.Now)})
 	userhttp.Register(server.API(), userhttp.Handlers{
-		RegisterUser: command.NewRegisterUserHandler(store, hasher, newID, time.Now),
-		UpdateUser:   command.NewUpdateUserHandler(store, hasher, time.Now),
-		DeleteUser:   command.NewDeleteUserHandler(store, time.Now),
-		SignIn:       command.NewSignInHandler(store, hasher, jwks.NewSigner(keys, time.Now), newID),
-		UserByID:     query.NewUserByIDHandler(store),
-		Users:        query.NewUsersHandler(store),
-		Keys:         keys,
-		Cursors:      rest.NewCursors([]byte("secret")),
-		Now:          time.Now,
+		RegisterUser:   command.NewRegisterUserHandler(store, hasher, newID, time.Now),
+		UpdateUser:     command.NewUpdateUserHandler(store, hasher, time.Now),
+		DeleteUser:     command.NewDeleteUserHandler(store, time.Now),
+		SignIn:         command.NewSignInHandler(store, hasher, granter),
+		RefreshSession: command.NewRefreshSessionHandler(store, granter),
+		SignOut:        command.NewSignOutHandler(store),
+		EndSession:     command.NewEndSessionHandler(store),
+		EndSessions:    command.NewEndSessionsHandler(store),
+		Sessions:       query.NewSessionsHandler(store, time.Now),
+		UserByID:       query.NewUserByIDHandler(store),
+		Users:          query.NewUsersHandler(store),
+		Keys:           keys,
+		Cursors:        rest.NewCursors([]byte("secret")),
+		Now:            time.Now,
 	})
 	a := &api{t: t, handler: server.Handler(), hasher: hasher}
 	a.admin = a.login(adminEmail, password)
@@ -145,14 +151,17 @@ func (a *api) register(email string) (userhttp.Account, string) {
 }
 
 type tokens struct {
-	AccessToken string `json:"access_token"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int    `json:"expires_in"`
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int    `json:"expires_in"`
+	RefreshToken string `json:"refresh_token"`
 }
 
-func (a *api) login(email, password string) string {
+func (a *api) login(email, password string) string { return a.signIn(email, password).AccessToken }
+
+func (a *api) signIn(email, password string) tokens {
 	a.t.Helper()
-	got := a.call("", http.MethodPost, "/api/auth/login", `{"email":"`+email+`","password":"`+password+`"}`)
+	got := a.call("", http.MethodPost, "/api/auth/login", `{"email":"`+email+`","password":"`+password+`"}`, "User-Agent", "tester/1")
 	require.Equal(a.t, http.StatusOK, got.status, got.body)
-	return decode[tokens](a.t, got.body).AccessToken
+	return decode[tokens](a.t, got.body)
 }

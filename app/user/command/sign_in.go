@@ -3,11 +3,9 @@ package command
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/app/user"
 )
 
@@ -15,49 +13,39 @@ import (
 type SignIn struct {
 	Email    string
 	Password string
-}
-
-// SignedIn is what a sign-in gives.
-type SignedIn struct {
-	AccessToken string
-	Expires     time.Time
+	Client   user.Client
 }
 
 // SignInHandler handles SignIn.
 type SignInHandler struct {
-	store  Store
-	hasher Hasher
-	issuer TokenIssuer
-	newID  func() uuid.UUID
+	store   Store
+	hasher  Hasher
+	granter *Granter
 }
 
-// NewSignInHandler returns a handler on store; newID draws the IDs of sessions.
-func NewSignInHandler(store Store, hasher Hasher, issuer TokenIssuer, newID func() uuid.UUID) *SignInHandler {
-	return &SignInHandler{store: store, hasher: hasher, issuer: issuer, newID: newID}
+// NewSignInHandler returns a handler on store.
+func NewSignInHandler(store Store, hasher Hasher, granter *Granter) *SignInHandler {
+	return &SignInHandler{store: store, hasher: hasher, granter: granter}
 }
 
-// Handle gives an access token, or user.ErrSignIn. An unknown e-mail address costs one hash, as a wrong password does, so that
-// neither the answer nor its time tells who has an account.
-func (h *SignInHandler) Handle(ctx context.Context, c SignIn) (SignedIn, error) {
+// Handle begins a session and gives its first tokens, or user.ErrSignIn. An unknown e-mail address costs one hash, as a wrong password
+// does, so that neither the answer nor its time tells who has an account.
+func (h *SignInHandler) Handle(ctx context.Context, c SignIn) (Grant, error) {
 	u, err := h.known(ctx, c.Email)
 	if errors.Is(err, user.ErrNotFound) {
-		return SignedIn{}, h.refuse(ctx, c.Password)
+		return Grant{}, h.refuse(ctx, c.Password)
 	}
 	if err != nil {
-		return SignedIn{}, err
+		return Grant{}, err
 	}
 	fits, err := h.hasher.Verify(ctx, u.PasswordHash, c.Password)
 	if err != nil {
-		return SignedIn{}, err
+		return Grant{}, err
 	}
 	if !fits {
-		return SignedIn{}, user.ErrSignIn
+		return Grant{}, user.ErrSignIn
 	}
-	token, expires, err := h.issuer.Issue(ctx, principal.Principal{UserID: u.ID, Role: u.Role, Session: h.newID().String()})
-	if err != nil {
-		return SignedIn{}, err
-	}
-	return SignedIn{AccessToken: token, Expires: expires}, nil
+	return h.begin(ctx, u, c.Client)
 }
 
 // known reads the account even for what is no e-mail address: that too costs one look-up.
@@ -71,4 +59,37 @@ func (h *SignInHandler) refuse(ctx context.Context, password string) error {
 		return err
 	}
 	return user.ErrSignIn
+}
+
+// begin stores the session of u, whose password fits. It does not where the password was changed meanwhile: a change ends the sessions
+// of the old one, those too that are about to begin.
+func (h *SignInHandler) begin(ctx context.Context, u user.User, c user.Client) (Grant, error) {
+	refresh, err := user.DrawRefreshToken(h.granter.random)
+	if err != nil {
+		return Grant{}, err
+	}
+	session := user.BeginSession(h.granter.newID(), u.ID, c, h.granter.now())
+	var now user.User
+	err = h.store.Atomically(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if now, err = tx.ForUpdate(ctx, u.ID); err != nil {
+			return err
+		}
+		if now.PasswordHash != u.PasswordHash {
+			return user.ErrSignIn
+		}
+		if err := tx.EndSessions(ctx, u.ID, user.MaxSessions-1, uuid.Nil); err != nil {
+			return err
+		}
+		if err := tx.InsertSession(ctx, session); err != nil {
+			return err
+		}
+		return tx.InsertRefreshToken(ctx, refresh.Hash(), session)
+	})
+	if errors.Is(err, user.ErrNotFound) {
+		return Grant{}, user.ErrSignIn // deleted meanwhile
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	return h.granter.grant(ctx, now, session.ID, refresh)
 }

@@ -22,6 +22,9 @@ type Store interface {
 	ByID(ctx context.Context, id uuid.UUID) (user.User, error)
 	// ByEmail reads the account of a normalised e-mail address without a lock. The error is user.ErrNotFound where there is none.
 	ByEmail(ctx context.Context, email string) (user.User, error)
+	// RefreshToken reads which session a refresh token was given out in, and in which of its generations. The error is
+	// user.ErrRefreshToken where there is no such token.
+	RefreshToken(ctx context.Context, hash user.RefreshTokenHash) (session uuid.UUID, generation int64, err error)
 }
 
 // Tx is one transaction on accounts and on the events about them.
@@ -40,8 +43,21 @@ type Tx interface {
 	// Update stores an account, which is one version ahead of the stored one. The error is user.ErrEmailTaken where another has its
 	// e-mail address.
 	Update(ctx context.Context, u user.User) error
-	// Delete removes an account and everything personal with it.
+	// Delete removes an account and everything personal with it, its sessions too.
 	Delete(ctx context.Context, id uuid.UUID) error
+	// InsertSession adds a session.
+	InsertSession(ctx context.Context, s user.Session) error
+	// InsertRefreshToken adds one that was given out in s, of its generation.
+	InsertRefreshToken(ctx context.Context, hash user.RefreshTokenHash, s user.Session) error
+	// SessionForUpdate reads a session and keeps others from changing it until the transaction ends. The error is
+	// user.ErrSessionNotFound where there is none.
+	SessionForUpdate(ctx context.Context, id uuid.UUID) (user.Session, error)
+	// UpdateSession stores a session that was read for it.
+	UpdateSession(ctx context.Context, s user.Session) error
+	// EndSession removes a session, be it there or not: none of its refresh tokens is good any more.
+	EndSession(ctx context.Context, id uuid.UUID) error
+	// EndSessions removes the sessions of a user, all but the newest keep and the one called except.
+	EndSessions(ctx context.Context, userID uuid.UUID, keep int, except uuid.UUID) error
 	// Publish adds an event to the outbox; sequence numbers it among its account's events.
 	Publish(ctx context.Context, sequence int64, e contract.Event) error
 }

@@ -3,6 +3,7 @@ package usertest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -24,6 +25,7 @@ import (
 type Store interface {
 	command.Store
 	query.Store
+	query.SessionStore
 }
 
 // Fixture is a fresh store, and a view of what it is about to publish.
@@ -66,6 +68,17 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"of one request that comes 64 times at once one has an effect", requestCrowd},
 		{"a sign-in gives a token for the account", signedIn},
 		{"an unknown e-mail address costs what a wrong password costs", signInRefused},
+		{"a refresh token gives the next pair for what the user is now", refreshed},
+		{"of 64 who refresh with one token none is signed out", refreshRaced},
+		{"a refresh token that comes a second time ends its session", refreshReused},
+		{"a session that ended stays ended, however many refresh it", refreshEnded},
+		{"an idle session and an old one are over", refreshLate},
+		{"who signs out by any token of a session ends it", signedOut},
+		{"a session is ended by its user, and by nobody else", sessionEnded},
+		{"all sessions of a user are ended by that user and by admins", sessionsEnded},
+		{"a deleted account's sessions are gone", sessionsDeleted},
+		{"one session more than there may be ends the oldest", sessionsBounded},
+		{"a sign-in that a change of the password overtakes is none", signInOvertaken},
 		{"several replicas make one first admin", firstAdmin},
 		{"a first admin is made only where there is none", firstAdminOnce},
 		{"a first admin is not made beside another that came meanwhile", firstAdminMeanwhile},
@@ -89,9 +102,14 @@ type bench struct {
 	update   *command.UpdateUserHandler
 	delete   *command.DeleteUserHandler
 	signIn   *command.SignInHandler
+	refresh  *command.RefreshSessionHandler
+	signOut  *command.SignOutHandler
+	end      *command.EndSessionHandler
+	endAll   *command.EndSessionsHandler
 	ensure   *command.EnsureAdminHandler
 	byID     *query.UserByIDHandler
 	list     *query.UsersHandler
+	sessions *query.SessionsHandler
 	at       time.Time
 	root     principal.Principal // an admin by token, without an account
 	request  context.Context     //nolint:containedctx // every test's: it carries the correlation ID of a request
@@ -121,10 +139,16 @@ func (b *bench) on(store command.Store) {
 	b.register = command.NewRegisterUserHandler(store, b.hasher, newID, now)
 	b.update = command.NewUpdateUserHandler(store, b.hasher, now)
 	b.delete = command.NewDeleteUserHandler(store, now)
-	b.signIn = command.NewSignInHandler(store, b.hasher, issuer{b.at}, newID)
+	granter := command.NewGranter(issuer{now}, rand.Reader, newID, now)
+	b.signIn = command.NewSignInHandler(store, b.hasher, granter)
+	b.refresh = command.NewRefreshSessionHandler(store, granter)
+	b.signOut = command.NewSignOutHandler(store)
+	b.end = command.NewEndSessionHandler(store)
+	b.endAll = command.NewEndSessionsHandler(store)
 	b.ensure = command.NewEnsureAdminHandler(store, b.hasher, newID, now)
 	b.byID = query.NewUserByIDHandler(b.Store)
 	b.list = query.NewUsersHandler(b.Store)
+	b.sessions = query.NewSessionsHandler(b.Store, now)
 }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
@@ -168,10 +192,10 @@ func (h *hasher) Verify(ctx context.Context, hash, password string) (bool, error
 }
 
 // issuer writes what it was given into the token.
-type issuer struct{ at time.Time }
+type issuer struct{ now func() time.Time }
 
 func (i issuer) Issue(_ context.Context, p principal.Principal) (string, time.Time, error) {
-	return uuid.UUID(p.UserID).String() + " " + string(p.Role) + " " + p.Session, i.at.Add(15 * time.Minute), nil
+	return uuid.UUID(p.UserID).String() + " " + string(p.Role) + " " + p.Session, i.now().Add(15 * time.Minute), nil
 }
 
 func (b *bench) registered(t *testing.T, email string) user.User {

@@ -1,0 +1,139 @@
+package usersql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/user"
+)
+
+const sessionColumns = "id, user_id, generation, issued, created_at, last_used_at, expires_at, agent, address"
+
+// Sessions implements query.SessionStore.
+func (s *Store) Sessions(
+	ctx context.Context, userID uuid.UUID, at time.Time, before *uuid.UUID, limit int,
+) (sessions []user.Session, err error) {
+	where, args := "user_id = ? AND expires_at > ?", []any{userID[:], sqldb.Micros(at)}
+	if before != nil {
+		where, args = where+" AND id < ?", append(args, before[:])
+	}
+	rows, err := s.db.Query(ctx, "SELECT "+sessionColumns+" FROM sessions WHERE "+where+" ORDER BY id DESC LIMIT ?",
+		append(args, limit)...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		session, err := scanSession(rows)
+		if err != nil {
+			return nil, err
+		}
+		sessions = append(sessions, session)
+	}
+	return sessions, rows.Err()
+}
+
+// RefreshToken implements command.Store.
+func (s *Store) RefreshToken(ctx context.Context, hash user.RefreshTokenHash) (session uuid.UUID, generation int64, err error) {
+	err = s.db.QueryRow(ctx, "SELECT session_id, generation FROM refresh_tokens WHERE hash = ?", hash[:]).Scan(&session, &generation)
+	if errors.Is(err, sql.ErrNoRows) {
+		return uuid.Nil, 0, user.ErrRefreshToken
+	}
+	if err != nil {
+		return uuid.Nil, 0, fmt.Errorf("read a refresh token: %w", err)
+	}
+	return session, generation, nil
+}
+
+// InsertSession implements command.Tx.
+func (t tx) InsertSession(ctx context.Context, s user.Session) error {
+	_, err := t.Exec(ctx, "INSERT INTO sessions ("+sessionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		s.ID[:], s.UserID[:], s.Generation, s.Issued, sqldb.Micros(s.CreatedAt), sqldb.Micros(s.LastUsedAt), sqldb.Micros(s.ExpiresAt),
+		s.Client.Agent, s.Client.Address)
+	return done("insert a session", err)
+}
+
+// InsertRefreshToken implements command.Tx.
+func (t tx) InsertRefreshToken(ctx context.Context, hash user.RefreshTokenHash, s user.Session) error {
+	_, err := t.Exec(ctx, "INSERT INTO refresh_tokens (hash, session_id, generation, expires_at) VALUES (?, ?, ?, ?)",
+		hash[:], s.ID[:], s.Generation, sqldb.Micros(s.Ends()))
+	return done("insert a refresh token", err)
+}
+
+// SessionForUpdate implements command.Tx.
+func (t tx) SessionForUpdate(ctx context.Context, id uuid.UUID) (user.Session, error) {
+	s, err := scanSession(t.QueryRow(ctx, "SELECT "+sessionColumns+" FROM sessions WHERE id = ?"+t.dialect.ForUpdate(), id[:]))
+	if errors.Is(err, sql.ErrNoRows) {
+		return user.Session{}, user.ErrSessionNotFound
+	}
+	return s, err
+}
+
+// UpdateSession implements command.Tx.
+func (t tx) UpdateSession(ctx context.Context, s user.Session) error {
+	_, err := t.Exec(ctx,
+		"UPDATE sessions SET generation = ?, issued = ?, last_used_at = ?, expires_at = ?, agent = ?, address = ? WHERE id = ?",
+		s.Generation, s.Issued, sqldb.Micros(s.LastUsedAt), sqldb.Micros(s.ExpiresAt), s.Client.Agent, s.Client.Address, s.ID[:])
+	return done("update a session", err)
+}
+
+// EndSession implements command.Tx.
+func (t tx) EndSession(ctx context.Context, id uuid.UUID) error {
+	_, err := t.Exec(ctx, "DELETE FROM sessions WHERE id = ?", id[:])
+	return done("delete a session", err)
+}
+
+// EndSessions implements command.Tx. The rows go by their primary key, as EndSession's do: no other way locks rows of others.
+func (t tx) EndSessions(ctx context.Context, userID uuid.UUID, keep int, except uuid.UUID) error {
+	rows, err := t.Query(ctx, "SELECT id FROM sessions WHERE user_id = ? AND id <> ? ORDER BY id DESC LIMIT ? OFFSET ?",
+		userID[:], except[:], math.MaxInt32, keep)
+	if err != nil {
+		return fmt.Errorf("read sessions: %w", err)
+	}
+	ids, err := scanIDs(rows)
+	if err != nil {
+		return fmt.Errorf("read sessions: %w", err)
+	}
+	for _, id := range ids {
+		if err := t.EndSession(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func scanIDs(rows *sqldb.Rows) (ids []uuid.UUID, err error) {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+func scanSession(r row) (s user.Session, err error) {
+	var createdAt, lastUsedAt, expiresAt int64
+	err = r.Scan(&s.ID, &s.UserID, &s.Generation, &s.Issued, &createdAt, &lastUsedAt, &expiresAt, &s.Client.Agent, &s.Client.Address)
+	if err != nil {
+		return user.Session{}, fmt.Errorf("read a session: %w", err)
+	}
+	s.CreatedAt, s.LastUsedAt, s.ExpiresAt = sqldb.FromMicros(createdAt), sqldb.FromMicros(lastUsedAt), sqldb.FromMicros(expiresAt)
+	return s, nil
+}
+
+func done(what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}

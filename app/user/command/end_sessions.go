@@ -1,0 +1,36 @@
+package command
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/principal"
+	"github.com/millrace/millrace/app/user"
+)
+
+// EndSessions ends all sessions of a user, the caller's own one too.
+type EndSessions struct {
+	Caller principal.Principal
+	UserID uuid.UUID
+}
+
+// EndSessionsHandler handles EndSessions.
+type EndSessionsHandler struct{ store Store }
+
+// NewEndSessionsHandler returns a handler on store.
+func NewEndSessionsHandler(store Store) *EndSessionsHandler { return &EndSessionsHandler{store: store} }
+
+// Handle ends the sessions: refresh tokens at once, access tokens within their time. It refuses with user.ErrNotFound who is neither
+// the user nor an admin.
+func (h *EndSessionsHandler) Handle(ctx context.Context, c EndSessions) error {
+	if !c.Caller.Owns(c.UserID) {
+		return user.ErrNotFound
+	}
+	return h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
+		if _, err := tx.ForUpdate(ctx, c.UserID); err != nil { // and nobody signs in meanwhile
+			return err
+		}
+		return tx.EndSessions(ctx, c.UserID, 0, uuid.Nil)
+	})
+}
