@@ -1,0 +1,98 @@
+package router
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+)
+
+// A broker may be restarted within a moment that nobody saw. A publication that fails is what is left of it.
+func TestAFailedPublicationHasTheTailComparedThoughTheConnectionStood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		stop := r.start(t, nil)
+		for n := range int64(20) {
+			r.outbox.add("a", n+1)
+		}
+		eventually(t, time.Second, r.drained)
+		<-time.After(2 * suspicion)
+		r.broker.come(5)
+		r.broker.judge(func(_ string, n int) verdict {
+			if n == 1 {
+				return storeAndLoseAck
+			}
+			return storeAndAck
+		})
+		r.outbox.add("b", 1)
+		eventually(t, 5*time.Second, func() bool { return len(r.broker.contents()) == 21 && r.drained() })
+		r.requireOrder(t, map[string]int{"a": 20, "b": 1})
+		stop()
+	})
+}
+
+// slowRenewal is an outbox whose answer to a renewal comes when the tenure is over.
+type slowRenewal struct {
+	*table
+
+	late time.Duration
+}
+
+func (o slowRenewal) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
+	err := o.table.Renew(ctx, epoch, ttl)
+	<-time.After(o.late)
+	return err
+}
+
+// By the time the answer comes another may hold the lease: the database's clock counts from before it was sent.
+func TestARenewalThatIsAnsweredTooLateProlongsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		outbox := slowRenewal{newTable(), time.Second}
+		r, err := NewRelay(RelayConfig{Service: "order", Holder: "one", Outbox: outbox, Broker: newWire()})
+		require.NoError(t, err)
+		tenure, err := r.acquire(t.Context())
+		require.NoError(t, err)
+		<-time.After(tenure.left() - outbox.late/2)
+		require.NoError(t, r.renew(t.Context(), tenure))
+		require.False(t, tenure.holds())
+	})
+}
+
+// closingLedger is a Failures during whose count the router is closed.
+type closingLedger struct {
+	*ledger
+
+	router *Router
+	closed chan error
+}
+
+func (l *closingLedger) Failed(ctx context.Context, f Failure, n int) (Count, error) {
+	go func() { l.closed <- l.router.Close(context.Background()) }()
+	<-l.router.closing
+	return l.ledger.Failed(ctx, f, n)
+}
+
+func TestClosingBetweenCountingAndGivingUpGivesNothingUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := build(t, Config{})
+		ledger := &closingLedger{ledger: r.ledger, router: r.router, closed: make(chan error, 1)}
+		r.router.cfg.Failures = ledger
+		handle := func(*message.Message) error { return errInvalid }
+		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, handle))
+		r.start(t.Context())
+		<-r.router.router.Running()
+		r.feed.send(event1, nil, "{}")
+		require.NoError(t, <-ledger.closed)
+		require.NoError(t, <-r.end)
+		r.stop()
+		require.Equal(t, []fate{{left: true}}, r.feed.fatesOf(event1))
+		given, _ := r.ledger.givenUp()
+		require.Empty(t, given)
+	})
+}
