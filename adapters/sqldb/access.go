@@ -30,7 +30,7 @@ type Access struct {
 
 	mu    sync.RWMutex
 	known map[[16]byte]rights
-	asked time.Time // when the last poll that succeeded began
+	seen  int64 // when the newest change that was read was noted, by the database's clock
 }
 
 // rights are those of a user as they are now.

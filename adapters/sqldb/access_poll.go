@@ -49,60 +49,57 @@ func (a *Access) Run(ctx context.Context) error {
 
 // Load reads every change that a token may be older than, and forgets the others.
 func (a *Access) Load(ctx context.Context) error {
-	began := time.Now()
-	changes, err := a.read(ctx, a.lasts+accessMargin)
+	changes, seen, err := a.read(ctx, a.db.dialect.now()+" - ?", (a.lasts + accessMargin).Microseconds())
 	if err != nil {
 		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.known, a.asked = changes, began
+	a.known, a.seen = changes, seen
 	return nil
 }
 
-// Poll reads what was noted since the last time.
+// Poll reads what was noted since the newest change that is known, and a while before it. No clock of this process counts, which may
+// have slept.
 func (a *Access) Poll(ctx context.Context) error {
-	began := time.Now()
 	a.mu.RLock()
-	asked := a.asked
+	from := a.seen - accessOverlap.Microseconds()
 	a.mu.RUnlock()
-	if asked.IsZero() {
-		return a.Load(ctx)
-	}
-	changes, err := a.read(ctx, began.Sub(asked)+accessOverlap)
+	changes, seen, err := a.read(ctx, "?", from)
 	if err != nil {
 		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	maps.Copy(a.known, changes)
-	a.asked = began
+	a.seen = max(a.seen, seen)
 	return nil
 }
 
-func (a *Access) read(ctx context.Context, window time.Duration) (map[[16]byte]rights, error) {
+// read gives the changes from a time on, and the time of the newest.
+func (a *Access) read(ctx context.Context, from string, arg int64) (changes map[[16]byte]rights, seen int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, accessReadAtMost)
 	defer cancel()
-	rows, err := a.db.Query(ctx, "SELECT user_id, role, deleted, changed_at FROM access_changes WHERE noted_at >= "+
-		a.db.dialect.now()+" - ?", window.Microseconds())
+	rows, err := a.db.Query(ctx, "SELECT user_id, role, deleted, changed_at, noted_at FROM access_changes WHERE noted_at >= "+from, arg)
 	if err != nil {
-		return nil, fmt.Errorf("read changes of access: %w", err)
+		return nil, 0, fmt.Errorf("read changes of access: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	changes := map[[16]byte]rights{}
+	changes = map[[16]byte]rights{}
 	for rows.Next() {
 		var (
-			id      []byte
-			role    string
-			deleted bool
-			since   int64
+			id           []byte
+			role         string
+			deleted      bool
+			since, noted int64
 		)
-		if err := rows.Scan(&id, &role, &deleted, &since); err != nil {
-			return nil, fmt.Errorf("read changes of access: %w", err)
+		if err := rows.Scan(&id, &role, &deleted, &since, &noted); err != nil {
+			return nil, 0, fmt.Errorf("read changes of access: %w", err)
 		}
 		changes[[16]byte(id)] = rights{role: principal.Role(role), deleted: deleted, since: FromMicros(since)}
+		seen = max(seen, noted)
 	}
-	return changes, rows.Err()
+	return changes, seen, rows.Err()
 }
 
 // tidy deletes what no token is older than, in the database and in memory. Replicas may do so at once.
