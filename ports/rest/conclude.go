@@ -15,6 +15,9 @@ import (
 // conclude ends an exchange: it answers a panic, counts, and writes the one line of the log. A panic after the header was sent
 // breaks the connection, so that nobody takes half an answer for a whole one.
 func (s *Server) conclude(x *exchange, r *http.Request, panicked any) {
+	if panicked != nil && x.held { // nothing was sent yet
+		x.held, x.status = false, 0
+	}
 	answered := x.status != 0
 	if panicked != nil && panicked != http.ErrAbortHandler { //nolint:errorlint // net/http compares this value itself
 		x.cause, x.stack = fmt.Errorf("panic: %v", panicked), debug.Stack()

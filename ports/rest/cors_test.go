@@ -65,7 +65,7 @@ func TestPagesReadEveryAnswer(t *testing.T) {
 		require.Equal(t, []string{shop}, res.Header["Access-Control-Allow-Origin"], path)
 		require.Equal(t, "ETag, Location, Retry-After, X-Correlation-ID, Idempotency-Replayed, WWW-Authenticate",
 			res.Header.Get("Access-Control-Expose-Headers"))
-		require.Equal(t, []string{"Origin"}, res.Header["Vary"])
+		require.Contains(t, res.Header["Vary"], "Origin")
 	}
 }
 
@@ -84,7 +84,7 @@ func TestOtherOriginsReadNothing(t *testing.T) {
 				r.Header.Set("Access-Control-Request-Method", "POST")
 				res := f.do(t, r)
 				requireNoCORS(t, res)
-				require.Equal(t, []string{"Origin"}, res.Header["Vary"], "a cache must tell the origins apart")
+				require.Contains(t, res.Header["Vary"], "Origin", "a cache must tell the origins apart")
 			}
 		})
 	}

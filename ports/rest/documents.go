@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"path"
-	"strings"
 	"sync"
 
 	"github.com/go-chi/chi/v5"
@@ -77,8 +76,8 @@ func serveDocs(w http.ResponseWriter, r *http.Request, file string) {
 // servePacked sends a gzip file as it is to who takes it, and unpacks it for who does not.
 func servePacked(w http.ResponseWriter, r *http.Request, packed []byte) {
 	w.Header().Add("Vary", "Accept-Encoding")
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		w.Header().Set("Content-Encoding", "gzip")
+	if takesGzip(r.Header["Accept-Encoding"]) {
+		w.Header()["Content-Encoding"] = headerGzip
 		_, _ = w.Write(packed)
 		return
 	}

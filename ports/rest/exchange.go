@@ -2,10 +2,13 @@ package rest
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
@@ -31,9 +34,13 @@ type exchange struct {
 	once          *once      // nil where the request has no idempotency key
 	span          trace.Span // nil where no spans are made
 	status        int        // 0 until the header is sent
-	bytes         int64
-	cause         error  // why the answer is a failure of ours; for the log alone
-	stack         []byte // of a panic
+	bytes         int64      // of the body, before it is compressed
+	encodings     []string   // that the client takes
+	signingIn     bool
+	held          bool         // the header waits for the body
+	packer        *gzip.Writer // nil where the answer goes out as it is
+	cause         error        // why the answer is a failure of ours; for the log alone
+	stack         []byte       // of a panic
 }
 
 type exchangeKey struct{}
@@ -43,10 +50,18 @@ func exchangeFrom(ctx context.Context) *exchange {
 	return x
 }
 
-// WriteHeader sends the header and remembers the status.
+// WriteHeader sends the header and remembers the status. Where the answer may be compressed it waits for the first piece of the body.
 func (x *exchange) WriteHeader(status int) {
-	if x.status == 0 && status >= http.StatusOK {
-		x.status = status
+	if x.status != 0 || status < http.StatusOK {
+		x.ResponseWriter.WriteHeader(status)
+		return
+	}
+	x.status = status
+	if x.packable(status) {
+		x.Header().Add("Vary", "Accept-Encoding")
+		if x.held = takesGzip(x.encodings); x.held {
+			return
+		}
 	}
 	x.ResponseWriter.WriteHeader(status)
 }
@@ -54,9 +69,16 @@ func (x *exchange) WriteHeader(status int) {
 // Write sends a piece of the body.
 func (x *exchange) Write(p []byte) (int, error) {
 	if x.status == 0 {
-		x.status = http.StatusOK
+		x.WriteHeader(http.StatusOK)
 	}
-	n, err := x.ResponseWriter.Write(p)
+	if x.held {
+		x.pack(p)
+	}
+	var w io.Writer = x.ResponseWriter
+	if x.packer != nil {
+		w = x.packer
+	}
+	n, err := w.Write(p)
 	x.bytes += int64(n)
 	return n, err
 }
@@ -72,6 +94,7 @@ var (
 	headerNoContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
 	headerSameOrigin = []string{"same-origin"}
 	headerNoStore    = []string{"no-store"}
+	headerGzip       = []string{"gzip"}
 	headerPrivate    = []string{"private, no-cache"}
 )
 
@@ -90,7 +113,8 @@ func (s *Server) exchanges(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{
 			ResponseWriter: w, server: s, started: s.cfg.Now(), correlationID: s.correlationID(r),
-			client: clientOf(r, s.cfg.TrustedProxies),
+			client:    clientOf(r, s.cfg.TrustedProxies),
+			encodings: r.Header["Accept-Encoding"], signingIn: strings.HasPrefix(r.URL.Path, "/api/auth/"),
 		}
 		x.secure()
 		w.Header()[http.CanonicalHeaderKey(HeaderCorrelation)] = []string{x.correlationID}
@@ -98,6 +122,7 @@ func (s *Server) exchanges(next http.Handler) http.Handler {
 		s.metrics.inFlight.Inc()
 		defer func() { s.conclude(x, r, recover()) }()
 		next.ServeHTTP(x, r)
+		x.finish()
 	})
 }
 
