@@ -60,6 +60,8 @@ func (in *inbox) ForgetCustomer(_ context.Context, id uuid.UUID, _ time.Time) er
 
 func (in *inbox) PlacedBy(context.Context, uuid.UUID, int) ([]uuid.UUID, error) { return nil, nil }
 
+func (in *inbox) ForgetAnswers(context.Context, uuid.UUID, int) (int, error) { return 0, nil }
+
 func setup() (*inbox, *orderconsumer.Consumer) {
 	in := &inbox{}
 	return in, orderconsumer.New(orderconsumer.Handlers{
