@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -49,6 +50,11 @@ var rights = []right{
 
 	{route: "POST /api/auth/login", want: [...]int{200, 200, 200, 200, 200, 200},
 		body: `{"email":"admin@localhost","password":"` + adminPassword + `"}`},
+	{route: "POST /api/auth/refresh", want: [...]int{200, 200, 200, 200, 200, 200}, body: `{"refresh_token":"{refresh}"}`},
+	{route: "POST /api/auth/logout", want: [...]int{204, 204, 204, 204, 204, 204}, body: `{"refresh_token":"{refresh}"}`},
+	{route: "GET /api/auth/sessions", want: [...]int{401, 200, 200, 200, 200, 200}},
+	{route: "DELETE /api/auth/sessions/{session}", want: [...]int{401, 404, 204, 404, 404, 404}},
+	{route: "DELETE /api/users/{user}/sessions", want: [...]int{401, 404, 204, 404, 404, 204}},
 	{route: "GET /.well-known/jwks.json", want: [...]int{200, 200, 200, 200, 200, 200}},
 
 	{route: "POST /api/orders", want: [...]int{401, 201, 201, 201, 201, 201}, body: oneOrder},
@@ -156,10 +162,11 @@ func nameless(route string) string {
 type scene struct {
 	*node
 
-	tokens [callers]string
-	event  string
-	poison []string
-	people int
+	tokens     [callers]string
+	ownerEmail string
+	event      string
+	poison     []string
+	people     int
 }
 
 func setScene(t *testing.T) *scene {
@@ -220,11 +227,34 @@ func (s *scene) fill(names string) *strings.Replacer {
 	}
 	if s.tokens[owner] == "" || strings.Contains(names, "{user}") {
 		var id string
-		id, s.tokens[owner] = s.register(fmt.Sprintf("owner-%d@example.org", s.people))
+		s.ownerEmail = fmt.Sprintf("owner-%d@example.org", s.people)
+		id, s.tokens[owner] = s.register(s.ownerEmail)
 		pairs = append(pairs, "{user}", id)
+	}
+	if strings.Contains(names, "{session}") || strings.Contains(names, "{refresh}") {
+		session, refresh := s.session(s.ownerEmail)
+		pairs = append(pairs, "{session}", session, "{refresh}", refresh)
 	}
 	if strings.Contains(names, "{order}") {
 		pairs = append(pairs, "{order}", s.place(s.tokens[owner]))
 	}
 	return strings.NewReplacer(pairs...)
+}
+
+// session begins another session, and gives its ID and refresh token.
+func (s *scene) session(email string) (id, refresh string) {
+	s.t.Helper()
+	var pair struct {
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
+	}
+	s.send("", http.MethodPost, "/api/auth/login", fmt.Sprintf(`{"email":%q,"password":%q}`, email, adminPassword)).into(s.t, &pair)
+	var claims struct {
+		Session string `json:"sid"`
+	}
+	plain, err := base64.RawURLEncoding.DecodeString(strings.Split(pair.AccessToken, ".")[1])
+	require.NoError(s.t, err)
+	require.NoError(s.t, json.Unmarshal(plain, &claims))
+	require.NotEmpty(s.t, claims.Session)
+	return claims.Session, pair.RefreshToken
 }

@@ -102,7 +102,8 @@ func TestNaiveDecodesTheBodyBeforeItVerifiesTheCaller(t *testing.T) {
 		}
 		for _, more := range []string{
 			"Content-Length: 1000000\r\n\r\n", "Content-Length: 7\r\nExpect: 100-continue\r\n\r\n",
-			"Transfer-Encoding: chunked\r\n\r\nno chunk\r\n", "Content-Length: 3\r\n\r\n{{{", "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n{{{",
+			"Transfer-Encoding: chunked\r\n\r\nno chunk\r\n", "Content-Length: 3\r\n\r\n{{{",
+			"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n{{{",
 		} {
 			answered, err := n.raw(route + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + more)
 			require.NoError(t, err, "%s with %s", route, more)
@@ -124,21 +125,24 @@ func TestNaiveMassAssignment(t *testing.T) {
 		fields             []string
 	}{
 		{http.MethodPost, orders, `{"items":[{"sku":"tea","quantity":2,"unit_price":450}],"currency":"EUR",%s}`, []string{
-			`"status":"cancelled"`, `"Status":"cancelled"`, `"total":1`, `"TOTAL":1`, `"version":7`, `"id":"` + order + `"`, `"user_id":"` + otherID + `"`,
+			`"status":"cancelled"`, `"Status":"cancelled"`, `"total":1`, `"TOTAL":1`, `"version":7`, `"id":"` + order + `"`,
+			`"user_id":"` + otherID + `"`,
 			`"created_at":"2020-01-01T00:00:00Z"`, `"cancel_reason":"x"`, `"currency":"USD"`,
 		}},
 		{http.MethodPost, orders, `{"currency":"EUR","items":[{"sku":"tea","quantity":2,"unit_price":450,%s}]}`, []string{
 			`"total":1`, `"price":1`, `"quantity":1`, `"Quantity":1`,
 		}},
 		{http.MethodPut, orders + "/" + order, `{"note":"n",%s}`, []string{
-			`"status":"cancelled"`, `"total":1`, `"user_id":"` + otherID + `"`, `"version":7`, `"currency":"USD"`, `"cancelled_at":null`, `"note":"m"`,
+			`"status":"cancelled"`, `"total":1`, `"user_id":"` + otherID + `"`, `"version":7`,
+			`"currency":"USD"`, `"cancelled_at":null`, `"note":"m"`,
 		}},
 		{http.MethodPost, orders + "/" + order + "/cancel", `{"reason":"r",%s}`, []string{`"status":"placed"`, `"total":0`}},
 		{http.MethodPost, users, `{"email":"new@example.org","name":"N","password":"` + adminPassword + `",%s}`, []string{
 			`"role":"admin"`, `"Role":"admin"`, `"version":7`, `"id":"` + otherID + `"`, `"password_hash":"x"`, `"email":"admin@localhost"`,
 		}},
 		{http.MethodPut, users + "/" + userID, `{"name":"N",%s}`, []string{
-			`"role":"admin"`, `"ROLE":"admin"`, `"version":7`, `"id":"` + otherID + `"`, `"password":"stolen password"`, `"password_hash":"x"`, `"name":"M"`,
+			`"role":"admin"`, `"ROLE":"admin"`, `"version":7`, `"id":"` + otherID + `"`,
+			`"password":"stolen password"`, `"password_hash":"x"`, `"name":"M"`,
 		}},
 	} {
 		for _, field := range c.fields {
@@ -206,7 +210,8 @@ func TestNaiveSignInTellsWhoHasAnAccount(t *testing.T) {
 	n.register("ada@example.org")
 	try := func(email, password string) (answer, time.Duration) {
 		began := time.Now()
-		a := n.send("", http.MethodPost, "/api/auth/login", fmt.Sprintf(`{"email":%q,"password":%q}`, email, password), "X-Correlation-ID", "same")
+		body := fmt.Sprintf(`{"email":%q,"password":%q}`, email, password)
+		a := n.send("", http.MethodPost, "/api/auth/login", body, "X-Correlation-ID", "same")
 		return a, time.Since(began)
 	}
 	wrong, quickest := try("ada@example.org", "not the password")
