@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/millrace/millrace/app/contract"
@@ -9,7 +10,7 @@ import (
 
 // Metadata keys that the poison queue adds to a message.
 const (
-	MetaPoisonID        = "millrace-poison-id"       // UUID, fixed by consumer, event ID and round
+	MetaPoisonID        = "millrace-poison-id"       // UUID, fixed by consumer, source and ID of the event, and round
 	MetaPoisonConsumer  = "millrace-poison-consumer" // who gave up
 	MetaPoisonSubject   = "millrace-poison-subject"  // where the message had come from
 	MetaPoisonReason    = "millrace-poison-reason"   // the last error, one line
@@ -40,10 +41,13 @@ type Count struct {
 	First, Last time.Time
 }
 
+// ErrSuperseded says that the event was requeued since: a later round has failed already, and what becomes of the event is its matter.
+var ErrSuperseded = errors.New("a later round of the event has been tried")
+
 // Failures counts attempts and takes what is given up, in the consumer's own database.
 type Failures interface {
 	// Failed counts n failed attempts more and gives the sum for the round. What the broker counted is no measure: put-backs, crashes
-	// and drains are in it.
+	// and drains are in it. The error is ErrSuperseded where a later round was counted before.
 	Failed(ctx context.Context, f Failure, n int) (Count, error)
 	// GiveUp moves the event aside in one transaction: it is left out of its key's sequence, so that its successors may go on, and
 	// its poison message is in the outbox. Giving up the same round twice is giving up once.

@@ -22,6 +22,8 @@ const (
 	early    outcome = "early"
 	paused   outcome = "paused"
 	left     outcome = "left"
+	// superseded is a failure of a round behind which the event was requeued and tried again: it is acknowledged.
+	superseded outcome = "superseded"
 )
 
 // handling is what the middlewares tell each other about the delivery they work on.

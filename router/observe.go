@@ -34,7 +34,7 @@ func (c *consumer) observe(next message.HandlerFunc) message.HandlerFunc {
 			slog.Int("attempt", max(h.total, h.attempts)),
 			slog.String("subject", h.subject),
 			slog.Duration("back_in", h.delivery.Delay()))
-		if h.outcome == poisoned {
+		if h.outcome == poisoned || h.outcome == superseded {
 			return nil, nil
 		}
 		return nil, errNotDone
@@ -48,7 +48,7 @@ func level(o outcome) slog.Level {
 		return slog.LevelError
 	case failed:
 		return slog.LevelWarn
-	case handled, early, paused, left:
+	case handled, early, paused, left, superseded:
 	}
 	return slog.LevelDebug
 }

@@ -77,7 +77,11 @@ func (c *consumer) count(ctx context.Context, h *handling, f Failure, now bool) 
 	counting, cancel := context.WithTimeout(ctx, bookkeepingTimeout)
 	defer cancel()
 	sum, err := c.cfg.Failures.Failed(counting, f, max(h.attempts, 1))
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrSuperseded):
+		h.outcome = superseded
+		return
+	case err != nil:
 		c.notSettled(ctx, h, err)
 		return
 	}

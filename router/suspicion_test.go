@@ -96,3 +96,14 @@ func TestClosingBetweenCountingAndGivingUpGivesNothingUp(t *testing.T) {
 		require.Empty(t, given)
 	})
 }
+
+func TestAFailureOfASupersededRoundIsAcknowledged(t *testing.T) {
+	t.Parallel()
+	handle := func(*message.Message) error { return errInvalid }
+	run(t, handle, func(t *testing.T, r *rig) {
+		r.ledger.set(ErrSuperseded, nil)
+		r.feed.send(event1, nil, "{}")
+		eventually(t, time.Second, r.acked(event1))
+		require.InDelta(t, 1, r.counter(t, "other", superseded), 0)
+	})
+}

@@ -30,32 +30,41 @@ func NewFailures(db *DB, outbox *Outbox, gap time.Duration, now func() time.Time
 
 // Failed implements router.Failures.
 func (f *Failures) Failed(ctx context.Context, failure router.Failure, n int) (count router.Count, err error) {
-	id, now := eventID(failure.Event.ID), Micros(f.now())
+	id, now := failureID(failure.Event), f.now()
 	err = f.db.Atomically(ctx, func(ctx context.Context, tx *Tx) error {
 		_, err := tx.Exec(ctx, tx.dialect.InsertIgnore()+` failures (consumer, event_id, round, attempts, first_failed_at, last_failed_at)
-			VALUES (?, ?, ?, 0, ?, ?)`, failure.Consumer, id[:], failure.Round, now, now)
+			VALUES (?, ?, ?, 0, ?, ?)`, failure.Consumer, id[:], failure.Round, Micros(now), Micros(now))
 		if err != nil {
 			return fmt.Errorf("begin to count failures: %w", err)
 		}
-		// A new round begins at 0. The columns are set from left to right on MySQL: those that look at round come before it.
-		_, err = tx.Exec(ctx, `UPDATE failures SET attempts = CASE WHEN round = ? THEN attempts + ? ELSE ? END,
-			first_failed_at = CASE WHEN round = ? THEN first_failed_at ELSE ? END, last_failed_at = ?, round = ?
-			WHERE consumer = ? AND event_id = ?`,
-			failure.Round, n, n, failure.Round, now, now, failure.Round, failure.Consumer, id[:])
+		var (
+			round int
+			first int64
+		)
+		err = tx.QueryRow(ctx, "SELECT round, attempts, first_failed_at FROM failures WHERE consumer = ? AND event_id = ?"+
+			tx.dialect.ForUpdate(), failure.Consumer, id[:]).Scan(&round, &count.Attempts, &first)
+		switch {
+		case err != nil:
+			return fmt.Errorf("read the failures: %w", err)
+		case failure.Round < round:
+			return router.ErrSuperseded
+		case failure.Round > round: // a new round begins at 0
+			count.Attempts, first = 0, Micros(now)
+		}
+		count.Attempts += n
+		count.First, count.Last = FromMicros(first), FromMicros(Micros(now))
+		_, err = tx.Exec(ctx, `UPDATE failures SET round = ?, attempts = ?, first_failed_at = ?, last_failed_at = ?
+			WHERE consumer = ? AND event_id = ?`, failure.Round, count.Attempts, first, Micros(now), failure.Consumer, id[:])
 		if err != nil {
 			return fmt.Errorf("count a failure: %w", err)
 		}
-		var first, last int64
-		err = tx.QueryRow(ctx, "SELECT attempts, first_failed_at, last_failed_at FROM failures WHERE consumer = ? AND event_id = ?",
-			failure.Consumer, id[:]).Scan(&count.Attempts, &first, &last)
-		if err != nil {
-			return fmt.Errorf("read the failures: %w", err)
-		}
-		count.First, count.Last = FromMicros(first), FromMicros(last)
 		return nil
 	})
 	return count, err
 }
+
+// failureID is what an event's failures are counted under. An ID is the publisher's: two sources may use the same.
+func failureID(e contract.Envelope) uuid.UUID { return uuid.NewSHA1(eventID(e.ID), []byte(e.Source)) }
 
 // GiveUp implements router.Failures. An event whose predecessors are still missing answers ErrEarly and is not given up before its
 // turn, unless the gap is the reason. One that was applied after all is not given up either.
@@ -66,7 +75,7 @@ func (f *Failures) GiveUp(ctx context.Context, failure router.Failure, count rou
 		if open, put, err = f.leaveOut(ctx, tx, failure); err != nil || put != nil || !open {
 			return err
 		}
-		id := PoisonID(failure.Consumer, failure.Event.ID, failure.Round)
+		id := PoisonID(failure.Consumer, failure.Event, failure.Round)
 		if given, err := f.given(ctx, tx, id); err != nil || given {
 			return err
 		}
@@ -123,8 +132,8 @@ func (f *Failures) given(ctx context.Context, tx *Tx, id uuid.UUID) (bool, error
 }
 
 // PoisonID is the ID of what a consumer gave up in a round: the same whenever it is given up again.
-func PoisonID(consumer, event string, round int) uuid.UUID {
-	return uuid.NewSHA1(eventID(event), []byte(consumer+"/"+strconv.Itoa(round)))
+func PoisonID(consumer string, e contract.Envelope, round int) uuid.UUID {
+	return uuid.NewSHA1(failureID(e), []byte(consumer+"/"+strconv.Itoa(round)))
 }
 
 // Limits in bytes, so that a poison message always fits where its event did.

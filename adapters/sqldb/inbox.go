@@ -19,6 +19,10 @@ var ErrEarly = fault.New(fault.Early, "early", "The event is ahead of its predec
 // ErrGap gives an event up whose predecessors have not come for the whole gap time.
 var ErrGap = fault.New(fault.Invalid, "gap", "The event's predecessors never came.")
 
+// ErrUnfinished puts an event back whose steps took longer than an attempt may. It is no failure: what was done stays done, and the
+// next delivery goes on behind it.
+var ErrUnfinished = fault.New(fault.Early, "unfinished", "The event needs more steps than fit into one attempt.")
+
 // InboxConfig says whose inbox it is and what a gap means to it.
 type InboxConfig struct {
 	Consumer string
@@ -63,8 +67,10 @@ func (in *Inbox) Apply(ctx context.Context, e contract.Envelope, effect Effect) 
 
 // ApplyInSteps is Apply for an effect of several transactions. The inbox advances with the last, so that a crash in between
 // repeats the steps: each must find out by itself what is left.
+//
+// The error is ErrUnfinished where ctx's time was up behind at least one step.
 func (in *Inbox) ApplyInSteps(ctx context.Context, e contract.Envelope, step Step) error {
-	for {
+	for steps := 0; ; steps++ {
 		var (
 			done bool
 			put  error // to put e back: a word of the inbox's that is committed, unlike an error
@@ -73,6 +79,9 @@ func (in *Inbox) ApplyInSteps(ctx context.Context, e contract.Envelope, step Ste
 			done, put, err = in.admit(ctx, tx, e, step)
 			return err
 		})
+		if steps > 0 && errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return ErrUnfinished // without its cause: that would read like an attempt that came to nothing
+		}
 		if err != nil {
 			return err
 		}

@@ -287,6 +287,55 @@ func TestStepsAdvanceTheInboxWithTheLast(t *testing.T) {
 	})
 }
 
+// runOut is a context whose time is up when the test says so.
+type runOut struct {
+	context.Context
+
+	done chan struct{}
+}
+
+func newRunOut(ctx context.Context) runOut { return runOut{ctx, make(chan struct{})} }
+
+func (r runOut) Done() <-chan struct{} { return r.done }
+
+func (r runOut) Err() error {
+	select {
+	case <-r.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+func TestStepsThatTakeLongerThanAnAttemptGoOnInTheNext(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		run := func(stepsInTime int) error {
+			ctx, steps := newRunOut(t.Context()), 0
+			return k.inbox.ApplyInSteps(ctx, event("a", 1), func(inner context.Context, tx *sqldb.Tx, _ bool) (bool, error) {
+				var next int
+				require.NoError(t, tx.QueryRow(inner, "SELECT COUNT(*) + 1 FROM things").Scan(&next))
+				if steps++; steps == stepsInTime {
+					close(ctx.done)
+				}
+				return next == 5, insert(next)(inner, tx)
+			})
+		}
+		err := run(2)
+		require.ErrorIs(t, err, sqldb.ErrUnfinished)
+		require.False(t, fault.Cancelled(err), "taken for an attempt without progress")
+		require.Equal(t, 2, k.applied())
+		require.NoError(t, run(4))
+		require.Equal(t, 5, k.applied())
+		require.Equal(t, 1, count(t, k.db, "SELECT applied FROM inbox"))
+		_, err = k.apply(event("a", 2))
+		require.Error(t, err, "2 stands already")
+		over := newRunOut(t.Context())
+		close(over.done)
+		err = k.inbox.ApplyInSteps(over, event("b", 1), func(context.Context, *sqldb.Tx, bool) (bool, error) { return false, nil })
+		require.ErrorIs(t, err, context.DeadlineExceeded, "without progress it is a failure")
+	})
+}
+
 func TestFailuresAreCountedPerRound(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		first := k.clock.now()
@@ -299,6 +348,25 @@ func TestFailuresAreCountedPerRound(t *testing.T) {
 		c, err = k.failures.Failed(t.Context(), k.failure(event("a", 1), 1), 1)
 		require.NoError(t, err)
 		require.Equal(t, router.Count{Attempts: 1, First: k.clock.now(), Last: k.clock.now()}, c)
+		_, err = k.failures.Failed(t.Context(), k.failure(event("a", 1), 0), 1)
+		require.ErrorIs(t, err, router.ErrSuperseded, "a round that was requeued is over")
+		c, err = k.failures.Failed(t.Context(), k.failure(event("a", 1), 1), 1)
+		require.NoError(t, err)
+		require.Equal(t, 2, c.Attempts, "and takes nothing from the later one")
+	})
+}
+
+func TestEventsOfTwoSourcesWithOneIDAreTwo(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		one, other := event("a", 1), event("a", 1)
+		other.Source = "/elsewhere"
+		for _, e := range []contract.Envelope{one, other} {
+			c, err := k.failures.Failed(t.Context(), k.failure(e, 0), 1)
+			require.NoError(t, err)
+			require.Equal(t, 1, c.Attempts)
+			require.NoError(t, k.failures.GiveUp(t.Context(), k.failure(e, 0), c))
+		}
+		require.Equal(t, 2, k.poisonMessages())
 	})
 }
 

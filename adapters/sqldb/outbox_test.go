@@ -189,7 +189,7 @@ func TestPoisonMessageCarriesEverything(t *testing.T) {
 		f.Metadata["custom"] = "kept"
 		require.NoError(t, k.giveUp(f))
 		row := k.pending()[0]
-		id := sqldb.PoisonID(consumer, e.ID, 2)
+		id := sqldb.PoisonID(consumer, e, 2)
 		require.Equal(t, "poison."+consumer, row.Topic)
 		require.Equal(t, id.String(), row.MessageID)
 		require.Equal(t, []byte(`{}`), row.Payload)

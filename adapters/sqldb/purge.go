@@ -15,7 +15,7 @@ const (
 	purgeStep  = 500
 )
 
-// Purge keeps the tables of limits and answers small.
+// Purge keeps tables small whose rows are of no more use after a time.
 type Purge struct {
 	db  *DB
 	now func() time.Time
@@ -34,7 +34,9 @@ func (p *Purge) Run(ctx context.Context) error {
 			return nil
 		case <-every.C:
 		}
-		for what, step := range map[string]func(context.Context, int) (int, error){"limits": p.Limits, "answers": p.Answers} {
+		for what, step := range map[string]func(context.Context, int) (int, error){
+			"limits": p.Limits, "answers": p.Answers, "failures": p.Failures, "inbox_seen": p.Seen,
+		} {
 			if err := untilDone(ctx, step); err != nil && ctx.Err() == nil {
 				p.db.log.WarnContext(ctx, "a table could not be purged", "table", what, "error", err)
 			}

@@ -6,3 +6,5 @@ CREATE TABLE IF NOT EXISTS inbox_seen (
   seen_at  INTEGER NOT NULL,
   PRIMARY KEY (consumer, source, event_id)
 ) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS inbox_seen_at ON inbox_seen (seen_at);

@@ -8,3 +8,5 @@ CREATE TABLE IF NOT EXISTS failures (
   last_failed_at  INTEGER NOT NULL,
   PRIMARY KEY (consumer, event_id)
 ) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS failures_last ON failures (last_failed_at);
