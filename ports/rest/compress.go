@@ -15,8 +15,8 @@ const leastPacked = 1024
 var packers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
 // packable reports whether the answer may be compressed, as its header stands. It may not
-//   - where it is not to be stored: those of sign-in hold tokens, and a length that depends on a secret beside what the caller chose tells of
-//     the secret (BREACH). What else we answer holds none.
+//   - where it is not to be stored: those of sign-in hold tokens, and a length that depends on a secret beside what the caller chose
+//     tells of the secret (BREACH). What else we answer holds none.
 //   - where it has an entity tag, which is good for these bytes, and which a weak one could not stand in for: If-Match takes no weak tags.
 //     They are single resources, and small.
 func (x *exchange) packable(status int) bool {

@@ -89,6 +89,81 @@ func TestSlowBodyIsGivenUp(t *testing.T) {
 	require.Equal(t, "request_timeout", problem(t, res, 408).Code)
 }
 
+func TestSlowHeaderIsCutOff(t *testing.T) {
+	t.Parallel()
+	addr := serve(t, setup(t), func(srv *http.Server) { srv.ReadHeaderTimeout = 100 * time.Millisecond })
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = conn.Write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\n"))
+	require.NoError(t, err)
+	_, err = io.ReadAll(conn)
+	require.NoError(t, err, "the server closes the connection before the deadline")
+}
+
+func TestIdleConnectionIsClosed(t *testing.T) {
+	t.Parallel()
+	addr := serve(t, setup(t), func(srv *http.Server) { srv.IdleTimeout = 100 * time.Millisecond })
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = conn.Write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
+	require.NoError(t, err)
+	_, err = io.ReadAll(conn)
+	require.NoError(t, err)
+}
+
+func TestReaderThatDoesNotReadIsCutOff(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	ended := make(chan error, 1)
+	rest.Register(f.server.API(), huma.Operation{OperationID: "endless", Method: http.MethodGet, Path: "/api/endless"},
+		func(context.Context, *struct{}) (*huma.StreamResponse, error) {
+			return &huma.StreamResponse{Body: func(ctx huma.Context) {
+				var err error
+				for err == nil {
+					_, err = ctx.BodyWriter().Write(make([]byte, 64<<10))
+				}
+				ended <- err
+			}}, nil
+		})
+	addr := serve(t, f, func(srv *http.Server) { srv.WriteTimeout = 200 * time.Millisecond })
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte("GET /api/endless HTTP/1.1\r\nHost: x\r\n\r\n"))
+	require.NoError(t, err)
+	select {
+	case err := <-ended:
+		var timeout net.Error
+		require.ErrorAs(t, err, &timeout)
+		require.True(t, timeout.Timeout())
+	case <-time.After(10 * time.Second):
+		t.Fatal("a client that reads nothing keeps its connection")
+	}
+}
+
+func TestLimitsForSlowClientsAreSet(t *testing.T) {
+	t.Parallel()
+	srv := setup(t).server.HTTPServer(http.NotFoundHandler())
+	for name, limit := range map[string]time.Duration{
+		"header": srv.ReadHeaderTimeout, "body": srv.ReadTimeout, "answer": srv.WriteTimeout, "idle": srv.IdleTimeout,
+	} {
+		require.Positive(t, limit, name)
+		require.LessOrEqual(t, limit, 2*time.Minute, name)
+	}
+	require.LessOrEqual(t, srv.MaxHeaderBytes, 32<<10)
+}
+
+func TestOptionsOfTheWholeServerIsARequestLikeAnyOther(t *testing.T) {
+	t.Parallel()
+	res := raw(t, serve(t, setup(t), nil), "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", false)
+	defer res.Body.Close()
+	problem(t, res, 404)
+}
+
 func TestOverlongHeadersAreRefused(t *testing.T) {
 	t.Parallel()
 	res := raw(t, serve(t, setup(t), nil),

@@ -98,6 +98,8 @@ var (
 	headerPrivate    = []string{"private, no-cache"}
 )
 
+// secure sets what holds for every answer until somebody says otherwise. Strict-Transport-Security is the business of the proxy that ends
+// TLS: over plain HTTP it must not be sent, and only the proxy knows the names that it speaks for.
 func (x *exchange) secure() {
 	h := x.Header()
 	h["X-Content-Type-Options"] = headerNoSniff

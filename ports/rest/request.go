@@ -29,17 +29,24 @@ var (
 	errContentType = refusal{
 		status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", detail: "The body must be application/json.",
 	}
+	errContentEncoding = refusal{
+		status: http.StatusUnsupportedMediaType, code: "unsupported_content_encoding", detail: "The body must not be compressed.",
+	}
 	errSlow = refusal{
 		status: http.StatusRequestTimeout, code: "request_timeout", detail: "The body did not arrive in time.",
 	}
 )
 
-// checkAddress refuses a path or query that is not well formed, and a parameter that is given twice: which one is meant is
-// anybody's guess.
+// checkAddress refuses a path or query that is not well formed, a parameter that is given twice or empty (what is meant is anybody's
+// guess), and a UUID in another spelling than that of RFC 9562: one thing has one address.
 func checkAddress(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	if !utf8.ValidString(r.URL.Path) {
 		WriteProblem(w, r, errAddress)
+		return
+	}
+	if err := checkPath(ctx); err != nil {
+		WriteProblem(w, r, err)
 		return
 	}
 	if r.URL.RawQuery != "" {
@@ -51,31 +58,56 @@ func checkAddress(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
+// uuidLength is that of a UUID's one spelling; what has this length huma checks.
+const uuidLength = 36
+
+func checkPath(ctx huma.Context) error {
+	for _, p := range ctx.Operation().Parameters {
+		if p.In == "path" && p.Schema.Format == "uuid" && len(ctx.Param(p.Name)) != uuidLength {
+			return fault.NewInvalid(fault.Field{Location: "path." + p.Name, Message: ruleUUID})
+		}
+	}
+	return nil
+}
+
+const ruleUUID = "expected a UUID"
+
 func checkQuery(op *huma.Operation, raw string) error {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
 		return errAddress.Because(err)
 	}
-	var twice []fault.Field
+	var broken []fault.Field
 	for name, values := range query {
 		if !utf8.ValidString(name) || !utf8.ValidString(strings.Join(values, "")) {
 			return errAddress
 		}
-		if len(values) > 1 && !repeatable(op, name) {
-			twice = append(twice, fault.Field{Location: "query." + name, Message: "is given more than once"})
+		if rule := brokenRule(op, name, values); rule != "" {
+			broken = append(broken, fault.Field{Location: "query." + name, Message: rule})
 		}
 	}
-	if len(twice) > 0 {
-		slices.SortFunc(twice, func(a, b fault.Field) int { return strings.Compare(a.Location, b.Location) })
-		return fault.NewInvalid(twice...)
+	if len(broken) > 0 {
+		slices.SortFunc(broken, func(a, b fault.Field) int { return strings.Compare(a.Location, b.Location) })
+		return fault.NewInvalid(broken...)
 	}
 	return nil
 }
 
-func repeatable(op *huma.Operation, name string) bool {
-	return slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool {
-		return p.In == "query" && p.Name == name && p.Explode != nil && *p.Explode
-	})
+func brokenRule(op *huma.Operation, name string, values []string) string {
+	i := slices.IndexFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name })
+	if i < 0 {
+		return "" // huma refuses it
+	}
+	p := op.Parameters[i]
+	switch {
+	case len(values) > 1 && (p.Explode == nil || !*p.Explode):
+		return "is given more than once"
+	case slices.Contains(values, "") && name != "cursor": // without one it is the first page, which programs begin with
+		return "must not be empty"
+	case p.Schema.Format == "uuid" && len(values[0]) != uuidLength:
+		return ruleUUID
+	}
+	return ""
 }
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -90,6 +122,11 @@ func readBody(limit int64) func(huma.Context, func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
 		if r.ContentLength == 0 {
 			next(ctx)
+			return
+		}
+		if !plainBody(r.Header["Content-Encoding"]) {
+			w.Header().Set("Accept-Encoding", "identity")
+			writeRefusal(w, r, errContentEncoding)
 			return
 		}
 		if !isJSON(r.Header.Get("Content-Type")) {
@@ -135,6 +172,11 @@ func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 var headerJSON = []string{"application/json"}
+
+// plainBody reports whether a body came without a Content-Encoding, or with the one that stands for none.
+func plainBody(encodings []string) bool {
+	return len(encodings) == 0 || len(encodings) == 1 && strings.EqualFold(encodings[0], "identity")
+}
 
 // isJSON reports whether a body of type t may be read as JSON. One without a type is taken at its word.
 func isJSON(t string) bool {

@@ -124,6 +124,22 @@ func TestContentTypes(t *testing.T) {
 	require.Equal(t, "unsupported_media_type", problem(t, setup(t).do(t, r), 415).Code)
 }
 
+func TestCompressedBodiesAreRefused(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for encodings, status := range map[string]int{"gzip": 415, "identity, gzip": 415, "br": 415, "": 415, "identity": 201, "Identity": 201} {
+		r := httptest.NewRequest(http.MethodPost, "/api/things", strings.NewReader(`{"name":"a"}`))
+		r.Header.Set("Content-Encoding", encodings)
+		res := f.do(t, r)
+		if status == 201 {
+			require.Equal(t, 201, res.StatusCode)
+			continue
+		}
+		require.Equal(t, "unsupported_content_encoding", problem(t, res, status).Code, encodings)
+		require.Equal(t, "identity", res.Header.Get("Accept-Encoding"))
+	}
+}
+
 func TestQueries(t *testing.T) {
 	t.Parallel()
 	for query, c := range map[string]struct {
@@ -144,6 +160,10 @@ func TestQueries(t *testing.T) {
 		"limit=%zz":                  {400, ""},
 		"limit=1;color=red":          {400, ""},
 		"cursor=%ff":                 {400, ""},
+		"color=":                     {422, "query.color"},
+		"limit=":                     {422, "query.limit"},
+		"color":                      {422, "query.color"},
+		"cursor=":                    {200, ""},
 	} {
 		t.Run(query, func(t *testing.T) {
 			t.Parallel()
@@ -169,6 +189,13 @@ func TestPathParametersAreChecked(t *testing.T) {
 	p := problem(t, f.get(t, "/api/things/urn:uuid-secret"), 422)
 	require.Equal(t, []rest.Violation{{Location: "path.id", Message: "expected a UUID"}}, p.Errors)
 	problem(t, f.get(t, "/api/things/%ff"), 400)
+	for _, spelling := range []string{
+		"urn:uuid:0192f3a0-0000-7000-8000-000000000000", "{0192f3a0-0000-7000-8000-000000000000}", "0192f3a0000070008000000000000000",
+		"0192f3a0-0000-7000-8000-00000000000g",
+	} {
+		p := problem(t, f.get(t, "/api/things/"+spelling), 422)
+		require.Equal(t, []rest.Violation{{Location: "path.id", Message: "expected a UUID"}}, p.Errors, spelling)
+	}
 	require.Equal(t, 200, f.get(t, "/api/things/0192f3a0-0000-7000-8000-000000000000").StatusCode)
 }
 
