@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mattn/go-isatty"
@@ -114,7 +115,10 @@ func (s settings) parse() (config, error) {
 	for name, addr := range map[string]string{
 		"MILLRACE_HTTP_ADDR": s.HTTPAddr, "MILLRACE_OPS_ADDR": s.OpsAddr, "MILLRACE_EMBEDDED_NATS_ADDR": s.EmbeddedNATSAddr,
 	} {
-		if _, _, err := net.SplitHostPort(addr); err != nil && (addr != "" || name == "MILLRACE_HTTP_ADDR") {
+		if addr == "" && name != "MILLRACE_HTTP_ADDR" {
+			continue
+		}
+		if _, port, err := net.SplitHostPort(addr); err != nil || !isPort(port) {
 			problem(name, "%q is no host:port, for example 127.0.0.1:8080", addr)
 		}
 	}
@@ -173,6 +177,11 @@ func (s settings) parse() (config, error) {
 	}
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return c, errors.Join(problems...)
+}
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }
 
 // errBroker names no part of the URL: it may hold a password.

@@ -36,7 +36,7 @@ func TestUsualConfigurationIsGood(t *testing.T) {
 func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 	t.Parallel()
 	s := settings{
-		Service: "basket", HTTPAddr: "8080", OpsAddr: "nowhere", DatabaseURL: "postgres://me:hunter2@host/",
+		Service: "basket", HTTPAddr: "8080", OpsAddr: "127.0.0.1:99999", DatabaseURL: "postgres://me:hunter2@host/",
 		BrokerURL:        "amqp://me:hunter2@host",
 		EmbeddedNATSAddr: "x", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", LogFormat: "xml", LogLevel: "loud",
 		TrustedProxies: "10.0.0.0/8,proxy.example", RateLimits: "yes", CORSOrigins: "*",

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	stdruntime "runtime"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -78,6 +80,17 @@ func secretKey(cfg config) (string, error) {
 		return "", fmt.Errorf("keep the secret key: %w", err)
 	}
 	return key, nil
+}
+
+// warnOfReaders tells of a key that others may read: with it they can sign in as anybody.
+func warnOfReaders(cfg config, log *slog.Logger) {
+	if cfg.SecretKey != "" {
+		return
+	}
+	file := filepath.Join(cfg.DataDir, "secret.key")
+	if kept, err := os.Stat(file); err == nil && stdruntime.GOOS != "windows" && kept.Mode().Perm()&0o077 != 0 {
+		log.Warn("the secret key can be read by others: chmod 600 it", "file", file, "mode", kept.Mode().Perm().String())
+	}
 }
 
 // writeNew writes a file that is there whole or not at all, also after a power failure.

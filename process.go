@@ -27,7 +27,8 @@ type process struct {
 	brokers  *brokers
 	system   // what runs; empty until open has succeeded
 	server   *rest.Server
-	deadline time.Time // of the drain
+	bound    []net.Listener // the API's first
+	deadline time.Time      // of the drain
 }
 
 // serve runs the configured services until ctx ends, and then drains. notify, where it is given, hears the API's address once it
@@ -49,6 +50,10 @@ func (p *process) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err = p.bind(ctx); err != nil {
+		return err
+	}
+	warnOfReaders(p.cfg, p.log)
 	secret, err := secretKey(p.cfg)
 	if err != nil {
 		return err
@@ -89,11 +94,8 @@ const (
 )
 
 // run listens, works until ctx ends or something fails for good, and drains.
-func (p *process) run(ctx context.Context, notify func(addr string)) error {
-	listeners, err := p.listen(ctx)
-	if err != nil {
-		return err
-	}
+func (p *process) run(ctx context.Context, notify func(addr string)) (err error) {
+	listeners := p.listeners()
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	services, https := newCrew(len(p.services)), newCrew(len(listeners))
@@ -197,25 +199,29 @@ func (l listener) serve() error {
 	return nil
 }
 
-func (p *process) listen(ctx context.Context) (listeners []listener, err error) {
-	handlers := map[string]http.Handler{p.cfg.HTTPAddr: p.server.Handler()}
-	addrs := []string{p.cfg.HTTPAddr}
-	if p.cfg.OpsAddr != "" {
-		addrs = append(addrs, p.cfg.OpsAddr)
-		handlers[p.cfg.OpsAddr] = p.server.OpsHandler()
-	}
+// bind takes the addresses before anything else is begun: one that is taken should be heard of at once, and leave nothing behind.
+func (p *process) bind(ctx context.Context) error {
 	var lc net.ListenConfig
-	for _, addr := range addrs {
-		l, err := lc.Listen(ctx, "tcp", addr)
-		if err != nil {
-			for _, open := range listeners {
-				_ = open.listener.Close()
-			}
-			return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	for _, a := range []struct{ name, addr string }{{"MILLRACE_HTTP_ADDR", p.cfg.HTTPAddr}, {"MILLRACE_OPS_ADDR", p.cfg.OpsAddr}} {
+		if a.addr == "" {
+			continue
 		}
-		listeners = append(listeners, listener{l, p.server.HTTPServer(handlers[addr])})
+		l, err := lc.Listen(ctx, "tcp", a.addr)
+		if err != nil {
+			return fmt.Errorf("%s: %w; choose another address, or stop what is using it", a.name, err)
+		}
+		p.bound = append(p.bound, l)
 	}
-	return listeners, nil
+	return nil
+}
+
+// listeners are the bound addresses with what is served there.
+func (p *process) listeners() []listener {
+	all := []listener{{p.bound[0], p.server.HTTPServer(p.server.Handler())}}
+	if p.cfg.OpsAddr != "" {
+		all = append(all, listener{p.bound[1], p.server.HTTPServer(p.server.OpsHandler())})
+	}
+	return all
 }
 
 // greet tells a person where everything is.
@@ -229,6 +235,9 @@ func (p *process) greet(addr string) {
 
 // shut closes the connections, stops what is embedded and lets the data folder go.
 func (p *process) shut() error {
+	for _, l := range p.bound {
+		_ = l.Close() // where it was served, its server has closed it
+	}
 	if p.close != nil {
 		p.close()
 	}

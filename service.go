@@ -188,7 +188,8 @@ func (s *service) until(ctx context.Context, what string, step func(context.Cont
 			return ctx.Err()
 		}
 		wait := pause/2 + rand.N(pause) //nolint:gosec // jitter, no secret
-		s.log.WarnContext(ctx, "not ready yet, trying again", "what", what, "again_in", wait.Round(time.Millisecond).String(), "error", err)
+		s.log.WarnContext(ctx, "not ready yet, trying again", "what", what, "again_in", wait.Round(time.Millisecond).String(),
+			"advice", sqldb.Advice(err), "error", err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -33,6 +33,8 @@ const (
 	sqliteError      = 1
 	sqliteBusy       = 5
 	sqliteLocked     = 6
+	sqlitePerm       = 3
+	sqliteReadOnly   = 8
 	sqliteIOErr      = 10
 	sqliteFull       = 13
 	sqliteCantOpen   = 14

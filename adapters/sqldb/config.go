@@ -45,10 +45,16 @@ func (c Config) withDefaults(d Dialect) Config {
 // errURL names no part of the URL: it may hold a password.
 var errURL = errors.New(`the database URL must be "sqlite:" or "mysql://user:password@host:3306/"`)
 
+// errPath is what comes of naming a file: there is one per service.
+var errPath = errors.New(`"sqlite:" takes no path: its files are in the data folder, one for each service`)
+
 // ParseURL checks a database URL and gives its dialect. An error never repeats the URL, which may hold a password.
 func ParseURL(raw string) (Dialect, error) {
 	if raw == "sqlite:" {
 		return SQLite, nil
+	}
+	if strings.HasPrefix(raw, "sqlite:") {
+		return SQLite, errPath
 	}
 	if _, err := mysqlConfig(raw, ""); err != nil {
 		return MySQL, err

@@ -1,0 +1,51 @@
+package sqldb
+
+import (
+	"errors"
+	"slices"
+	"syscall"
+
+	"github.com/go-sql-driver/mysql"
+	"modernc.org/sqlite"
+)
+
+// Numbers of errors at a connection or a migration that somebody has to do something about.
+var (
+	mysqlRefused = []uint16{1045, 1698, 1251}
+	mysqlDenied  = []uint16{1044, 1142, 1049}
+	mysqlFull    = []uint16{1021, 1114}
+)
+
+// Advice says in a line what an error of the database is and what to do about it; nothing where it knows of nothing better than to wait.
+// It repeats no part of the URL.
+func Advice(err error) string {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		switch {
+		case slices.Contains(mysqlRefused, e.Number):
+			return "the server refuses the user or the password of the database URL: correct them, or create the user"
+		case slices.Contains(mysqlDenied, e.Number):
+			return "the user of the database URL may not make or use the database: create it, or grant the user its rights"
+		case slices.Contains(mysqlFull, e.Number):
+			return "the server's disk is full: free space there"
+		case e.Number == 1040 || e.Number == 1203:
+			return "the server takes no more connections: raise its limit, or run fewer replicas"
+		}
+		return ""
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff {
+		case sqliteFull:
+			return "the disk of the data folder is full: free space there"
+		case sqliteCantOpen, sqliteReadOnly, sqlitePerm:
+			return "the files in the data folder cannot be opened or written: look at their owner and rights, and at the disk's free space"
+		}
+		return ""
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return "the disk is full: free space there"
+	case lost(err):
+		return "no server answers where the database URL points to: start it, or correct the address"
+	}
+	return ""
+}
