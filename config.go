@@ -15,7 +15,9 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/app/user"
+	"github.com/millrace/millrace/app/user/command"
 )
 
 // The services, in the order in which they are started.
@@ -145,11 +147,14 @@ func (s settings) parse() (config, error) {
 		problem("MILLRACE_JWKS_URL", "%w", err)
 	}
 	if slices.Contains(c.Services, serviceUser) {
-		if _, ok := user.NormalEmail(s.AdminEmail); !ok {
+		email, ok := user.NormalEmail(s.AdminEmail)
+		if !ok {
 			problem("MILLRACE_ADMIN_EMAIL", "%q is no e-mail address", s.AdminEmail)
 		}
-		if _, err := user.Apply("admin@localhost", "Administrator", s.AdminPassword); s.AdminPassword != "" && err != nil {
-			problem("MILLRACE_ADMIN_PASSWORD", "must have 8 to 128 characters")
+		admin := user.User{Email: email, Name: command.AdminName}
+		_, err := admin.CheckPassword("", s.AdminPassword)
+		if e, ok := errors.AsType[*fault.Error](err); ok && s.AdminPassword != "" {
+			problem("MILLRACE_ADMIN_PASSWORD", "%s", e.Fields[0].Message)
 		}
 	}
 	if c.TrustedProxies, err = parseProxies(s.TrustedProxies); err != nil {

@@ -67,6 +67,7 @@ func TestRulesBetweenSettings(t *testing.T) {
 		}, "MILLRACE_EMBEDDED_NATS_ADDR: needs MILLRACE_BROKER_URL=embedded:"},
 		"admin without a mailbox":    {func(s *settings) { s.AdminEmail = "admin" }, "MILLRACE_ADMIN_EMAIL"},
 		"admin with a weak password": {func(s *settings) { s.AdminPassword = "short" }, "MILLRACE_ADMIN_PASSWORD: must have 8 to 128 characters"},
+		"admin with a poor password": {func(s *settings) { s.AdminPassword = "Password1" }, "MILLRACE_ADMIN_PASSWORD: is one of the most common"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -67,13 +67,19 @@ func (p platform) ensureAdmin(ctx context.Context, ensure *command.EnsureAdminHa
 	if password == "" {
 		password = rand.Text()
 	}
-	made, err := ensure.Handle(ctx, command.EnsureAdmin{Email: p.cfg.AdminEmail, Password: password})
+	made, err := ensure.Handle(ctx, command.EnsureAdmin{
+		Email: p.cfg.AdminEmail, Password: password, Drawn: p.cfg.AdminPassword == "",
+	})
 	if err != nil || !made {
 		return err
 	}
 	if p.cfg.AdminPassword != "" {
-		password = "as in MILLRACE_ADMIN_PASSWORD" //nolint:gosec // names the variable, not its value
+		_, err = fmt.Fprintf(p.out, "The first admin was made.\n  e-mail         %s\n  password       as in MILLRACE_ADMIN_PASSWORD\n",
+			p.cfg.AdminEmail)
+		return err
 	}
-	_, err = fmt.Fprintf(p.out, "The first admin was made.\n  e-mail         %s\n  password       %s\n", p.cfg.AdminEmail, password)
+	_, err = fmt.Fprintf(p.out, "The first admin was made.\n  e-mail         %s\n  password       %s\n"+
+		"  Change it first: sign in with it, then PUT /api/users/{id}/password; everything else is refused until then.\n",
+		p.cfg.AdminEmail, password)
 	return err
 }

@@ -74,6 +74,7 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 	hasher := newHasher()
 	registerUserHandler := command.NewRegisterUserHandler(store, hasher, v2, v)
 	updateUserHandler := command.NewUpdateUserHandler(store, hasher, v)
+	changePasswordHandler := command.NewChangePasswordHandler(store, hasher, v)
 	deleteUserHandler := command.NewDeleteUserHandler(store, v)
 	keyring, err := newKeyring(p, store, v)
 	if err != nil {
@@ -101,6 +102,7 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 	handlers := userhttp.Handlers{
 		RegisterUser:   registerUserHandler,
 		UpdateUser:     updateUserHandler,
+		ChangePassword: changePasswordHandler,
 		DeleteUser:     deleteUserHandler,
 		SignIn:         signInHandler,
 		RefreshSession: refreshSessionHandler,

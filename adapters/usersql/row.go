@@ -9,7 +9,7 @@ import (
 	"github.com/millrace/millrace/app/user"
 )
 
-const columns = "id, email, name, password_hash, role, version, sequence, created_at, updated_at"
+const columns = "id, email, name, password_hash, must_change_password, role, version, sequence, created_at, updated_at"
 
 // row is one row of the table, of a query for one or for many.
 type row interface{ Scan(dest ...any) error }
@@ -28,7 +28,8 @@ func scan(r row) (user.User, error) {
 		u                    user.User
 		createdAt, updatedAt int64
 	)
-	err := r.Scan(&u.ID, &u.Email, &u.Name, &u.PasswordHash, &u.Role, &u.Version, &u.Sequence, &createdAt, &updatedAt)
+	err := r.Scan(&u.ID, &u.Email, &u.Name, &u.PasswordHash, &u.MustChangePassword, &u.Role, &u.Version, &u.Sequence,
+		&createdAt, &updatedAt)
 	if err != nil {
 		return user.User{}, fmt.Errorf("read a user: %w", err)
 	}

@@ -26,8 +26,8 @@ type tx struct {
 
 // Insert implements command.Tx.
 func (t tx) Insert(ctx context.Context, u user.User) error {
-	_, err := t.Exec(ctx, "INSERT INTO users ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		u.ID[:], []byte(u.Email), u.Name, u.PasswordHash, string(u.Role), u.Version, u.Sequence,
+	_, err := t.Exec(ctx, "INSERT INTO users ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		u.ID[:], []byte(u.Email), u.Name, u.PasswordHash, u.MustChangePassword, string(u.Role), u.Version, u.Sequence,
 		sqldb.Micros(u.CreatedAt), sqldb.Micros(u.UpdatedAt))
 	return stored("insert", err)
 }
@@ -51,9 +51,10 @@ func (t tx) Admins(ctx context.Context) (admins user.Admins, err error) {
 
 // Update implements command.Tx.
 func (t tx) Update(ctx context.Context, u user.User) error {
-	met, err := t.Exec(ctx, `UPDATE users SET email = ?, name = ?, password_hash = ?, role = ?, version = ?, sequence = ?, updated_at = ?
-		WHERE id = ? AND version = ?`,
-		[]byte(u.Email), u.Name, u.PasswordHash, string(u.Role), u.Version, u.Sequence, sqldb.Micros(u.UpdatedAt), u.ID[:], u.Version-1)
+	met, err := t.Exec(ctx, `UPDATE users SET email = ?, name = ?, password_hash = ?, must_change_password = ?, role = ?, version = ?,
+		sequence = ?, updated_at = ? WHERE id = ? AND version = ?`,
+		[]byte(u.Email), u.Name, u.PasswordHash, u.MustChangePassword, string(u.Role), u.Version,
+		u.Sequence, sqldb.Micros(u.UpdatedAt), u.ID[:], u.Version-1)
 	if err == nil && met != 1 {
 		err = errMoved
 	}

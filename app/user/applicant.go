@@ -20,7 +20,8 @@ type Applicant struct {
 // Apply checks and normalises what somebody registers with. The error names every value that breaks a rule.
 func Apply(email, name, password string) (Applicant, error) {
 	var broken violations
-	a := Applicant{email: broken.email(email), name: broken.name(name), password: broken.password(password)}
+	a := Applicant{email: broken.email(email), name: broken.name(name)}
+	a.password = broken.password("body.password", password, a.email, a.name)
 	if err := broken.err(); err != nil {
 		return Applicant{}, err
 	}

@@ -16,6 +16,12 @@ var (
 	ErrSessionNotFound = fault.New(fault.NotFound, "session_not_found", "There is no such session.")
 )
 
+// ErrPasswordForbidden refuses a change of another's password, even to an admin: a password that two know is none.
+var ErrPasswordForbidden = fault.New(fault.Forbidden, "password_forbidden", "Only its user may change a password.")
+
+// ErrSamePassword refuses a new password that is the current one.
+var ErrSamePassword = fault.NewInvalid(fault.Field{Location: "body.new_password", Message: "must not be the current password"})
+
 // ErrPasswordMissing refuses a new e-mail address that one gives oneself without the current password.
 var ErrPasswordMissing = fault.NewInvalid(fault.Field{
 	Location: "body.current_password",

@@ -17,11 +17,13 @@ type User struct {
 	Email        string
 	Name         string
 	PasswordHash string
-	Role         principal.Role
-	Version      int64
-	Sequence     int64
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	// MustChangePassword is so while the password is one that its user did not choose.
+	MustChangePassword bool
+	Role               principal.Role
+	Version            int64
+	Sequence           int64
+	CreatedAt          time.Time
+	UpdatedAt          time.Time
 }
 
 // Change is what may change of an account; what is nil stays.
@@ -68,6 +70,13 @@ func (c Change) applied(u User) (User, error) {
 		u.Role = broken.role(*c.Role)
 	}
 	return u, broken.err()
+}
+
+// ChangePassword gives u a password that its user chose. That is a change of the account and no event: nobody else needs to know.
+func (u *User) ChangePassword(hash string, at time.Time) {
+	u.PasswordHash, u.MustChangePassword = hash, false
+	u.Version++
+	u.UpdatedAt = moment(at)
 }
 
 func (u *User) stamp(at time.Time) {

@@ -11,12 +11,8 @@ import (
 	"github.com/millrace/millrace/app/principal"
 )
 
-// Limits of what an account takes, in characters.
-const (
-	MaxName     = 200
-	MinPassword = 8
-	MaxPassword = 128
-)
+// MaxName is the longest name of an account, in characters.
+const MaxName = 200
 
 // violations collects every rule that given values break, so that a caller learns of all at once. Its methods give the
 // normalised value.
@@ -51,15 +47,6 @@ func (v *violations) name(s string) string {
 		v.add("body.name", "must not contain control characters")
 	}
 	return n
-}
-
-// password takes any characters: rules on their kinds make passwords worse.
-func (v *violations) password(s string) string {
-	length := utf8.RuneCountInString(s)
-	if length < MinPassword || length > MaxPassword || !utf8.ValidString(s) {
-		v.add("body.password", "must have %d to %d characters", MinPassword, MaxPassword)
-	}
-	return s
 }
 
 func (v *violations) role(r principal.Role) principal.Role {

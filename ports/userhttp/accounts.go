@@ -24,10 +24,10 @@ func (h routes) accounts(api huma.API) {
 		OperationID: "register-user", Method: http.MethodPost, Path: "/api/users", DefaultStatus: http.StatusCreated,
 		Summary: "Register", Tags: []string{"users"}, Errors: []int{http.StatusConflict},
 	}, "registrations", registrations), h.register)
-	rest.Register(api, rest.SignedIn(huma.Operation{
+	rest.Register(api, rest.BeforePasswordChange(rest.SignedIn(huma.Operation{
 		OperationID: "get-me", Method: http.MethodGet, Path: "/api/users/me",
 		Summary: "One's own account", Tags: []string{"users"}, Errors: []int{http.StatusNotFound},
-	}), h.me)
+	})), h.me)
 	rest.Register(api, rest.SignedIn(huma.Operation{
 		OperationID: "get-user", Method: http.MethodGet, Path: "/api/users/{id}",
 		Summary: "An account, for its user and for admins", Tags: []string{"users"}, Errors: []int{http.StatusNotFound},
@@ -54,7 +54,7 @@ type registerInput struct {
 	Body struct {
 		Email    string `json:"email" doc:"Compared without case"`
 		Name     string `json:"name"`
-		Password string `json:"password" doc:"8 to 128 characters"`
+		Password string `json:"password" doc:"8 to 128 characters; no common one, nor e-mail address or name" example:"gristmill by the river"`
 	}
 }
 

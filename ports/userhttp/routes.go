@@ -21,6 +21,7 @@ type KeySet interface {
 type Handlers struct {
 	RegisterUser   *command.RegisterUserHandler
 	UpdateUser     *command.UpdateUserHandler
+	ChangePassword *command.ChangePasswordHandler
 	DeleteUser     *command.DeleteUserHandler
 	SignIn         *command.SignInHandler
 	RefreshSession *command.RefreshSessionHandler
@@ -41,6 +42,7 @@ type routes struct{ Handlers }
 func Register(api huma.API, h Handlers) {
 	r := routes{h}
 	r.accounts(api)
+	r.password(api)
 	r.signIn(api)
 	r.sessions(api)
 	r.keys(api)

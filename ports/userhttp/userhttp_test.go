@@ -63,6 +63,14 @@ type api struct {
 
 func setup(t *testing.T) *api {
 	t.Helper()
+	a := setupWith(t, command.EnsureAdmin{Email: adminEmail, Password: password})
+	a.admin = a.login(adminEmail, password)
+	return a
+}
+
+// setupWith leaves it to the test to sign the admin in.
+func setupWith(t *testing.T, admin command.EnsureAdmin) *api {
+	t.Helper()
 	newID := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 	db := sqldbtest.Open(t, "sqlite:", usersql.Migrations)
 	outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: contract.SourceUser, NewID: newID, Now: time.Now})
@@ -74,7 +82,7 @@ func setup(t *testing.T) *api {
 	require.NoError(t, err)
 	require.NoError(t, keys.Open(t.Context()))
 	made, err := command.NewEnsureAdminHandler(store, hasher, newID, time.Now).
-		Handle(t.Context(), command.EnsureAdmin{Email: adminEmail, Password: password})
+		Handle(t.Context(), admin)
 	require.NoError(t, err)
 	require.True(t, made)
 	granter := command.NewGranter(jwks.NewSigner(keys, time.Now), rand.Reader, newID, time.Now)
@@ -86,6 +94,7 @@ func setup(t *testing.T) *api {
 		SignIn:         command.NewSignInHandler(store, hasher, granter),
 		RefreshSession: command.NewRefreshSessionHandler(store, granter),
 		SignOut:        command.NewSignOutHandler(store),
+		ChangePassword: command.NewChangePasswordHandler(store, hasher, time.Now),
 		EndSession:     command.NewEndSessionHandler(store),
 		EndSessions:    command.NewEndSessionsHandler(store),
 		Sessions:       query.NewSessionsHandler(store, time.Now),
@@ -95,9 +104,7 @@ func setup(t *testing.T) *api {
 		Cursors:        rest.NewCursors([]byte("secret")),
 		Now:            time.Now,
 	})
-	a := &api{t: t, handler: server.Handler(), hasher: hasher}
-	a.admin = a.login(adminEmail, password)
-	return a
+	return &api{t: t, handler: server.Handler(), hasher: hasher}
 }
 
 type answer struct {

@@ -11,13 +11,14 @@ import (
 	"github.com/millrace/millrace/app/user"
 )
 
-// adminName is the name of the first admin, who may give another.
-const adminName = "Administrator"
+// AdminName is the name of the first admin, who may take another.
+const AdminName = "Administrator"
 
 // EnsureAdmin makes the first admin where there is none.
 type EnsureAdmin struct {
 	Email    string
 	Password string
+	Drawn    bool // nobody chose the password: it must be changed first
 }
 
 // EnsureAdminHandler handles EnsureAdmin.
@@ -39,7 +40,7 @@ func (h *EnsureAdminHandler) Handle(ctx context.Context, c EnsureAdmin) (made bo
 	if there, err := h.there(ctx); err != nil || there {
 		return false, err
 	}
-	applicant, err := user.Apply(c.Email, adminName, c.Password)
+	applicant, err := user.Apply(c.Email, AdminName, c.Password)
 	if err != nil {
 		return false, err
 	}
@@ -47,15 +48,16 @@ func (h *EnsureAdminHandler) Handle(ctx context.Context, c EnsureAdmin) (made bo
 	if err != nil {
 		return false, err
 	}
-	made, err = h.make(ctx, applicant, hash)
+	made, err = h.make(ctx, applicant, hash, c.Drawn)
 	if errors.Is(err, user.ErrEmailTaken) {
 		return false, h.beaten(ctx, err)
 	}
 	return made, err
 }
 
-func (h *EnsureAdminHandler) make(ctx context.Context, applicant user.Applicant, hash string) (made bool, err error) {
+func (h *EnsureAdminHandler) make(ctx context.Context, applicant user.Applicant, hash string, drawn bool) (made bool, err error) {
 	u, created := applicant.Register(h.newID(), hash, principal.RoleAdmin, h.now())
+	u.MustChangePassword = drawn
 	err = h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
 		made = false
 		admins, err := tx.Admins(ctx)

@@ -33,7 +33,9 @@ func NewGranter(issuer TokenIssuer, random io.Reader, newID func() uuid.UUID, no
 
 // grant gives the pair of tokens for a session of u that is stored already.
 func (g *Granter) grant(ctx context.Context, u user.User, session uuid.UUID, refresh user.RefreshToken) (Grant, error) {
-	token, expires, err := g.issuer.Issue(ctx, principal.Principal{UserID: u.ID, Role: u.Role, Session: session.String()})
+	token, expires, err := g.issuer.Issue(ctx, principal.Principal{
+		UserID: u.ID, Role: u.Role, Session: session.String(), MustChangePassword: u.MustChangePassword,
+	})
 	if err != nil {
 		return Grant{}, err
 	}

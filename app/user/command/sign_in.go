@@ -38,7 +38,7 @@ func (h *SignInHandler) Handle(ctx context.Context, c SignIn) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	fits, err := h.hasher.Verify(ctx, u.PasswordHash, c.Password)
+	fits, err := h.hasher.Verify(ctx, u.PasswordHash, user.NormalPassword(c.Password))
 	if err != nil {
 		return Grant{}, err
 	}
@@ -55,7 +55,7 @@ func (h *SignInHandler) known(ctx context.Context, email string) (user.User, err
 }
 
 func (h *SignInHandler) refuse(ctx context.Context, password string) error {
-	if _, err := h.hasher.Hash(ctx, password); err != nil {
+	if _, err := h.hasher.Hash(ctx, user.NormalPassword(password)); err != nil {
 		return err
 	}
 	return user.ErrSignIn

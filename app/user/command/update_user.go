@@ -116,7 +116,7 @@ func (h *UpdateUserHandler) confirmed(ctx context.Context, c UpdateUser) (string
 	if c.CurrentPassword == "" {
 		return "", user.ErrPasswordMissing
 	}
-	fits, err := h.hasher.Verify(ctx, u.PasswordHash, c.CurrentPassword)
+	fits, err := h.hasher.Verify(ctx, u.PasswordHash, user.NormalPassword(c.CurrentPassword))
 	if err != nil {
 		return "", err
 	}

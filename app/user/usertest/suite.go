@@ -79,6 +79,11 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"a deleted account's sessions are gone", sessionsDeleted},
 		{"one session more than there may be ends the oldest", sessionsBounded},
 		{"a sign-in that a change of the password overtakes is none", signInOvertaken},
+		{"a new password ends the other sessions and the old password", passwordChanged},
+		{"a password is changed by its user, who knows it, to a good one", passwordKept},
+		{"of a race of changes, sign-ins and refreshes nothing of the old password is left", passwordRaced},
+		{"a drawn password must be changed, and tokens say so until it is", drawnPassword},
+		{"a password is the same in each spelling of its characters", passwordSpelled},
 		{"several replicas make one first admin", firstAdmin},
 		{"a first admin is made only where there is none", firstAdminOnce},
 		{"a first admin is not made beside another that came meanwhile", firstAdminMeanwhile},
@@ -102,6 +107,7 @@ type bench struct {
 	update   *command.UpdateUserHandler
 	delete   *command.DeleteUserHandler
 	signIn   *command.SignInHandler
+	change   *command.ChangePasswordHandler
 	refresh  *command.RefreshSessionHandler
 	signOut  *command.SignOutHandler
 	end      *command.EndSessionHandler
@@ -141,6 +147,7 @@ func (b *bench) on(store command.Store) {
 	b.delete = command.NewDeleteUserHandler(store, now)
 	granter := command.NewGranter(issuer{now}, rand.Reader, newID, now)
 	b.signIn = command.NewSignInHandler(store, b.hasher, granter)
+	b.change = command.NewChangePasswordHandler(store, b.hasher, now)
 	b.refresh = command.NewRefreshSessionHandler(store, granter)
 	b.signOut = command.NewSignOutHandler(store)
 	b.end = command.NewEndSessionHandler(store)
@@ -195,7 +202,11 @@ func (h *hasher) Verify(ctx context.Context, hash, password string) (bool, error
 type issuer struct{ now func() time.Time }
 
 func (i issuer) Issue(_ context.Context, p principal.Principal) (string, time.Time, error) {
-	return uuid.UUID(p.UserID).String() + " " + string(p.Role) + " " + p.Session, i.now().Add(15 * time.Minute), nil
+	token := uuid.UUID(p.UserID).String() + " " + string(p.Role) + " " + p.Session
+	if p.MustChangePassword {
+		token += " must change"
+	}
+	return token, i.now().Add(15 * time.Minute), nil
 }
 
 func (b *bench) registered(t *testing.T, email string) user.User {

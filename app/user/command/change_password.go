@@ -1,0 +1,96 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/principal"
+	"github.com/millrace/millrace/app/user"
+)
+
+// ChangePassword gives the caller's own account another password.
+type ChangePassword struct {
+	Caller  principal.Principal
+	ID      uuid.UUID
+	Current string
+	New     string
+}
+
+// ChangePasswordHandler handles ChangePassword.
+type ChangePasswordHandler struct {
+	store  Store
+	hasher Hasher
+	now    func() time.Time
+}
+
+// NewChangePasswordHandler returns a handler on store.
+func NewChangePasswordHandler(store Store, hasher Hasher, now func() time.Time) *ChangePasswordHandler {
+	return &ChangePasswordHandler{store: store, hasher: hasher, now: now}
+}
+
+// Handle stores the password and ends every session but the caller's own. It refuses with user.ErrNotFound who is neither the user nor
+// an admin, with user.ErrPasswordForbidden an admin who is not the user, with user.ErrWrongPassword and user.ErrSamePassword what these
+// say, with user.ErrChanged where another change came meanwhile.
+func (h *ChangePasswordHandler) Handle(ctx context.Context, c ChangePassword) error {
+	if c.Caller.UserID != c.ID {
+		if c.Caller.Admin() {
+			return user.ErrPasswordForbidden
+		}
+		return user.ErrNotFound
+	}
+	u, err := h.store.ByID(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	password, err := u.CheckPassword("body.new_password", c.New)
+	if err != nil {
+		return err
+	}
+	if err := h.confirm(ctx, u, c); err != nil {
+		return err
+	}
+	hash, err := h.hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
+		return h.change(ctx, tx, c, u.PasswordHash, hash)
+	})
+}
+
+// confirm asks for the current password: a stolen access token must not be enough to take the account over.
+func (h *ChangePasswordHandler) confirm(ctx context.Context, u user.User, c ChangePassword) error {
+	current := user.NormalPassword(c.Current)
+	fits, err := h.hasher.Verify(ctx, u.PasswordHash, current)
+	if err != nil {
+		return err
+	}
+	if !fits {
+		return user.ErrWrongPassword
+	}
+	if current == user.NormalPassword(c.New) {
+		return user.ErrSamePassword
+	}
+	return nil
+}
+
+func (h *ChangePasswordHandler) change(ctx context.Context, tx Tx, c ChangePassword, confirmed, hash string) error {
+	u, err := tx.ForUpdate(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if u.PasswordHash != confirmed {
+		return user.ErrChanged
+	}
+	u.ChangePassword(hash, h.now())
+	if err := tx.Update(ctx, u); err != nil {
+		return err
+	}
+	current, err := uuid.Parse(c.Caller.Session)
+	if err != nil {
+		current = uuid.Nil // a token without a session keeps none
+	}
+	return tx.EndSessions(ctx, u.ID, 0, current)
+}
