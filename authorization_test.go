@@ -63,7 +63,7 @@ var rights = []right{
 	{route: "GET /api/orders", want: [...]int{401, 403, 200, 403, 403, 200}, query: "?user_id={user}"},
 	{route: "GET /api/orders/{order}", want: [...]int{401, 404, 200, 404, 404, 200}},
 	{route: "PUT /api/orders/{order}", want: [...]int{401, 404, 200, 404, 404, 200}, body: `{"note":"ring twice"}`},
-	{route: "POST /api/orders/{order}/cancel", want: [...]int{401, 404, 200, 404, 404, 200}, body: `{}`},
+	{route: "POST /api/orders/{order}/cancel", want: [...]int{401, 404, 200, 404, 404, 200}, body: `{"reason":"changed my mind"}`},
 	{route: "DELETE /api/orders/{order}", want: [...]int{401, 404, 204, 404, 404, 204}},
 
 	{route: "GET /api/events", want: [...]int{401, 403, 403, 403, 200, 200}},
