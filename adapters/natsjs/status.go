@@ -22,7 +22,8 @@ func (s *subscription) hear(m *nats.Msg) {
 		// One request is over, with so many messages not delivered.
 		s.mu.Lock()
 		s.heard = s.now()
-		s.requested = max(0, s.requested-left)
+		bytes, _ := strconv.Atoi(m.Header.Get("Nats-Pending-Bytes")) // 0 where it says nothing of them
+		s.came(left, bytes)
 		s.mu.Unlock()
 		s.nudge()
 	case status == "503" || status == "409" || status == "404":

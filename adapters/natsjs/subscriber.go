@@ -22,6 +22,8 @@ type SubscriberConfig struct {
 	InFlight int
 	// Ahead is how many more may wait behind others of their key, so that a long row of one key keeps no other waiting. 0: 1,024.
 	Ahead int
+	// Bytes is how much of messages may be held at once; at least two of the largest are. 0: 32 MiB.
+	Bytes int
 	// AckWait is that of the durable. 0: 30 s.
 	AckWait time.Duration
 	// HandlingLimit ends the heartbeats of a message that a handler got so long ago; the broker delivers it again then. 0: never.
@@ -49,6 +51,7 @@ type Subscriber struct {
 func NewSubscriber(conn *Conn, config SubscriberConfig) *Subscriber {
 	config.InFlight = orDefault(config.InFlight, 256)
 	config.Ahead = orDefault(config.Ahead, 1024)
+	config.Bytes = orDefault(config.Bytes, 32<<20)
 	config.AckWait = orDefault(config.AckWait, defaultAckWait)
 	config.CloseTimeout = orDefault(config.CloseTimeout, 30*time.Second)
 	if config.Now == nil {

@@ -41,6 +41,7 @@ type subscription struct {
 
 	mu        sync.Mutex
 	requested int       // asked for and not delivered yet
+	promised  int       // bytes that may still come for it
 	heard     time.Time // when the broker last said anything
 	isBroken  bool      // the broker could not serve a request: look at the durable before asking again
 	notBefore time.Time // the time to do so
@@ -157,8 +158,12 @@ func (s *subscription) pull() {
 	if room <= 0 || (s.requested > 0 && room < (s.config.InFlight+3)/4) {
 		return
 	}
+	space := s.space()
+	if space <= 0 {
+		return
+	}
 	request, err := json.Marshal(map[string]int64{
-		"batch": int64(room), "expires": int64(pullExpires), "idle_heartbeat": int64(pullHeartbeat),
+		"batch": int64(room), "max_bytes": int64(space), "expires": int64(pullExpires), "idle_heartbeat": int64(pullHeartbeat),
 	})
 	if err == nil {
 		err = s.conn.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+s.stream+"."+s.spec.Name, s.inbox.Subject, request)
@@ -171,13 +176,37 @@ func (s *subscription) pull() {
 		s.heard = s.now()
 	}
 	s.requested += room
+	s.promised += space
+}
+
+// envelope is what the broker counts beside headers and payload: the subjects of a delivery.
+const envelope = 4 << 10
+
+// space is how many bytes one request may bring: a part of what may be held, so that others can be under way beside it. Nothing, where
+// the largest message would not fit: such a request comes back at once.
+func (s *subscription) space() int {
+	largest := int(s.conn.nc.MaxPayload()) + envelope
+	most := max(s.config.Bytes, 2*largest)
+	space := most - s.outlet.Bytes() - s.promised
+	if space < largest {
+		return 0
+	}
+	return min(space, max(most/4, largest))
+}
+
+// came takes deliveries off what was asked for.
+func (s *subscription) came(messages, bytes int) {
+	s.requested, s.promised = max(0, s.requested-messages), max(0, s.promised-bytes)
+	if s.requested == 0 {
+		s.promised = 0
+	}
 }
 
 // forget drops what was asked for, because the broker will not answer it any more. Where it could not serve a request, the next
 // one waits, longer each time until something arrives again.
 func (s *subscription) forget(broken bool) (pause time.Duration) {
 	s.mu.Lock()
-	s.requested = 0
+	s.requested, s.promised = 0, 0
 	if broken {
 		s.isBroken = true
 		pause = min(longestPause, shortestPause<<min(s.failures, 10))
@@ -213,7 +242,7 @@ func (s *subscription) receive(m *nats.Msg) {
 	}
 	s.mu.Lock()
 	s.heard, s.failures = s.now(), 0
-	s.requested = max(0, s.requested-1)
+	s.came(1, m.Size())
 	empty := s.requested == 0
 	s.mu.Unlock()
 	msg := unmarshal(m, place)
@@ -227,6 +256,7 @@ func (s *subscription) receive(m *nats.Msg) {
 			Count:          int(place.NumDelivered),
 		},
 		Receipt: receipt{conn: s.conn, subject: m.Reply},
+		Size:    m.Size(),
 	})
 	if empty {
 		s.nudge()

@@ -28,6 +28,7 @@ type Item struct {
 	Message  *message.Message
 	Delivery *delivery.Delivery
 	Receipt  Receipt
+	Size     int // in bytes, where whoever asks for more wants to know how much is held
 
 	outlet *Outlet
 	handed atomic.Int64 // when a handler got it, in nanoseconds of the outlet's clock; 0 while it waits
@@ -74,6 +75,7 @@ func (l *Lanes) enter(it *Item) bool {
 		return false
 	}
 	o.held[it] = struct{}{}
+	o.heldBytes += it.Size
 	o.open.Add(1)
 	queue, busy := l.waiting[it.Key]
 	if busy {
@@ -114,6 +116,7 @@ func (l *Lanes) next(it *Item) *Item {
 // release forgets it. The lock is held.
 func (l *Lanes) release(it *Item) {
 	delete(it.outlet.held, it)
+	it.outlet.heldBytes -= it.Size
 	it.outlet.open.Done()
 }
 

@@ -41,6 +41,7 @@ type Outlet struct {
 	// Guarded by lanes.mu.
 	isClosing bool
 	held      map[*Item]struct{}
+	heldBytes int
 	active    int
 }
 
@@ -80,6 +81,13 @@ func (o *Outlet) Load() (active, held int) {
 	o.lanes.mu.Lock()
 	defer o.lanes.mu.Unlock()
 	return o.active, len(o.held)
+}
+
+// Bytes is the size of all deliveries that are held.
+func (o *Outlet) Bytes() int {
+	o.lanes.mu.Lock()
+	defer o.lanes.mu.Unlock()
+	return o.heldBytes
 }
 
 // Close returns to the broker what no handler got yet, waits until all others are answered or ctx ends, and closes Messages.
