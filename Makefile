@@ -5,9 +5,12 @@ SHELL := /bin/bash
 
 GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.8.0
+OASDIFF_VERSION := v1.35.0
 BIN := $(CURDIR)/.build/bin
 LINT := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 GOVULNCHECK := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
+OASDIFF := $(BIN)/oasdiff-$(OASDIFF_VERSION)
+NODE_MODULES := clients/node_modules/.package-lock.json
 
 .PHONY: help
 help: ## lists the targets
@@ -60,6 +63,29 @@ tidy-check: ## fails where go.mod or go.sum is out of date
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## known vulnerabilities that the code reaches; needs the vulnerability database
 	$(GOVULNCHECK) ./...
+
+.PHONY: contract
+contract: contract-breaking $(NODE_MODULES) ## docs/api is what the program answers, valid, and breaks no client; the TypeScript client compiles
+	go test -count=1 -run 'Document|Described|Route|Golden|Headers|Released|Losses' . ./ports/asyncapi
+	npm --prefix clients run --silent check
+
+.PHONY: contract-breaking
+contract-breaking: $(OASDIFF) ## fails where docs/api breaks clients of docs/api/released
+	$(OASDIFF) breaking --fail-on WARN --severity-levels .ci/oasdiff-levels.txt docs/api/released/openapi.json docs/api/openapi.json
+	go test -count=1 -run Released ./ports/asyncapi
+
+.PHONY: contract-update
+contract-update: $(NODE_MODULES) ## writes docs/api anew after a change of routes, events or clients/walk
+	go test -count=1 -run TestDocumentsAreTheCommittedOnes . -write-documents
+	npm --prefix clients run --silent walk
+
+.PHONY: contract-release
+contract-release: ## makes docs/api what clients may rely on: docs/api/released
+	.ci/contract-release
+
+.PHONY: newman
+newman: build $(NODE_MODULES) ## walks every route of a fresh server with Postman's runner and the TypeScript client
+	.ci/newman
 
 .PHONY: bench
 bench: ## measures and prints a table (real MariaDB with full fsync, external nats-server)
@@ -116,3 +142,12 @@ $(GOVULNCHECK):
 	@mkdir -p $(BIN)
 	GOBIN=$(BIN) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 	@mv $(BIN)/govulncheck $@
+
+$(OASDIFF):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN) go install github.com/oasdiff/oasdiff@$(OASDIFF_VERSION)
+	@mv $(BIN)/oasdiff $@
+
+$(NODE_MODULES): clients/package.json clients/package-lock.json
+	npm --prefix clients ci --silent
+	@touch $@

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/millrace/millrace/ports/asyncapi"
 	"github.com/millrace/millrace/ports/rest"
 )
 
@@ -43,6 +44,10 @@ func serve(ctx context.Context, cfg config, log *slog.Logger, out io.Writer, not
 	return errors.Join(err, p.inTime(p.shut))
 }
 
+// apiVersion is the version of what clients see. The documents in docs/api/released are of this version: a change that breaks clients
+// needs another first number.
+const apiVersion = "1.0.0"
+
 // open locks the data folder, starts what is embedded and builds the services. It reaches for no server.
 func (p *process) open(ctx context.Context) (err error) {
 	if p.cfg.embedded() {
@@ -66,8 +71,9 @@ func (p *process) open(ctx context.Context) (err error) {
 		return err
 	}
 	p.server = rest.New(rest.Config{
-		Version: version(), Logger: p.log, Verifier: p.verifier, Registry: p.registry, Checks: p.checks(), OpsApart: p.cfg.OpsAddr != "",
+		Version: apiVersion, Logger: p.log, Verifier: p.verifier, Registry: p.registry, Checks: p.checks(), OpsApart: p.cfg.OpsAddr != "",
 		TrustedProxies: p.cfg.TrustedProxies, CORSOrigins: p.cfg.CORSOrigins, Now: newClock(), NewID: newIDs(),
+		Events: func() ([]byte, error) { return asyncapi.Document(apiVersion) },
 	})
 	for _, s := range p.services {
 		s.routes(rest.ForService(p.server.API(), s.edge))

@@ -38,6 +38,7 @@ func Register(api huma.API, h Handlers) {
 	rest.Register(api, answering[Poison](api, operation(http.MethodPost, "/api/poison/{id}/requeue", "requeue-poison",
 		"Send a poison message back to the consumer that gave it up, and to no other", "poison"),
 		http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity), routes.requeuePoison)
+	rest.Describe(api, described())
 }
 
 func operation(method, path, id, summary, tag string) huma.Operation {

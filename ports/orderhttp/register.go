@@ -42,6 +42,7 @@ func Register(api huma.API, h Handlers) {
 	rest.Register(api, operation(http.MethodDelete, "/api/orders/{id}", "delete-order",
 		"Delete an order; one that is still placed is cancelled first", http.StatusNoContent,
 		http.StatusNotFound, http.StatusUnprocessableEntity), routes.delete)
+	rest.Describe(api, described())
 }
 
 func operation(method, path, id, summary string, status int, failures ...int) huma.Operation {

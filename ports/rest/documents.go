@@ -23,22 +23,33 @@ var docsPage embed.FS
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// documents serves the OpenAPI document and the page that shows it. The document is made at its first request, when all
+// documents serves the OpenAPI document, that of the events, and the page that shows the first. A document is made at its first request, when all
 // services have registered.
 func (s *Server) documents(mux *chi.Mux) {
-	document := sync.OnceValues(func() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) })
-	mux.Get("/openapi.json", func(w http.ResponseWriter, r *http.Request) {
+	serveDocument(mux, "/openapi.json", func() ([]byte, error) {
+		openAnswers(s.api.OpenAPI())
+		return json.Marshal(s.api.OpenAPI())
+	})
+	if s.cfg.Events != nil {
+		serveDocument(mux, "/asyncapi.json", s.cfg.Events)
+	}
+	mux.Get("/docs", func(w http.ResponseWriter, r *http.Request) { serveDocs(w, r, "index.html") })
+	mux.Get("/docs/{file}", func(w http.ResponseWriter, r *http.Request) { serveDocs(w, r, chi.URLParam(r, "file")) })
+}
+
+// serveDocument serves what write gives, which is asked once.
+func serveDocument(mux *chi.Mux, address string, write func() ([]byte, error)) {
+	document := sync.OnceValues(write)
+	mux.Get(address, func(w http.ResponseWriter, r *http.Request) {
 		data, err := document()
 		if err != nil {
-			WriteProblem(w, r, fmt.Errorf("write the OpenAPI document: %w", err))
+			WriteProblem(w, r, fmt.Errorf("write %s: %w", address, err))
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-cache")
 		_, _ = w.Write(data)
 	})
-	mux.Get("/docs", func(w http.ResponseWriter, r *http.Request) { serveDocs(w, r, "index.html") })
-	mux.Get("/docs/{file}", func(w http.ResponseWriter, r *http.Request) { serveDocs(w, r, chi.URLParam(r, "file")) })
 }
 
 var docsTypes = map[string]string{

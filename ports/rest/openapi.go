@@ -34,5 +34,23 @@ func newAPIConfig(title, version string) huma.Config {
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		securityScheme: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "The access token of a sign-in."},
 	}
+	cfg.Info.Description = aboutAPI
+	cfg.Info.License = &huma.License{Name: "MIT", Identifier: "MIT"}
+	cfg.Servers = []*huma.Server{{URL: "/", Description: "The server that this document came from"}}
+	sharedParts(cfg.Components)
+	cfg.OnAddOperation = append(cfg.OnAddOperation, complete)
 	return cfg
 }
+
+const aboutAPI = `JSON in snake_case, times RFC 3339 in UTC, ids UUIDv7, money in integer minor units.
+
+**Failures** are problems by RFC 9457; programs go by ` + "`code`" + `. Malformed JSON, invalid UTF-8 and a key twice in one object are 400;
+unknown fields, unknown parameters and values out of range 422; a body over 1 MiB is 413. Values are never repeated.
+
+**Lists** are paged: ` + "`limit`, `cursor`; `next_cursor`" + ` is absent on the last page.
+
+**Versions.** A single resource carries its version as ` + "`ETag`; `If-Match`" + ` makes a change depend on it.
+
+**Limits.** Writes 100 a second per caller, with bursts of 200; 429 says in ` + "`Retry-After`" + ` when it can go on.
+
+HEAD is answered where GET is.`

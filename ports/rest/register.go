@@ -94,7 +94,8 @@ func prepared(op huma.Operation, input, output reflect.Type, guards guards) huma
 			limit = maxBody
 		}
 		steps = append(steps, readBody(limit))
-		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestTimeout,
+			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if embeds[Idempotent](input) {
 		steps = append(steps, guards.idempotent)

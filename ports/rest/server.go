@@ -30,7 +30,7 @@ type Verifier interface {
 // Config is what a Server is made of. Only Verifier must be given, and only where an operation is SignedIn.
 type Config struct {
 	Title    string // of the OpenAPI document
-	Version  string
+	Version  string // of the API, not of the build
 	Logger   *slog.Logger
 	Verifier Verifier
 	// Registry takes the HTTP metrics and is what /metrics shows.
@@ -45,8 +45,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// CORSOrigins are those whose pages may read the answers, as browsers write them: https://shop.example.
 	CORSOrigins []string
-	Now         func() time.Time
-	NewID       func() uuid.UUID
+	// Events gives the AsyncAPI document of what is published; nil gives none.
+	Events func() ([]byte, error)
+	Now    func() time.Time
+	NewID  func() uuid.UUID
 }
 
 // Server is one HTTP API with everything around it. Operations are registered on API before Handler serves.
@@ -78,6 +80,7 @@ func New(cfg Config) *Server {
 		s.main.Method(http.MethodGet, "/metrics", s.metricsHandler())
 	}
 	s.documents(s.main)
+	s.describeOps()
 	return s
 }
 

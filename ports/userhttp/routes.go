@@ -46,4 +46,5 @@ func Register(api huma.API, h Handlers) {
 	r.signIn(api)
 	r.sessions(api)
 	r.keys(api)
+	rest.Describe(api, described())
 }

@@ -1,0 +1,81 @@
+package userhttp
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/app/principal"
+	"github.com/millrace/millrace/app/user"
+	"github.com/millrace/millrace/app/user/query"
+	"github.com/millrace/millrace/ports/rest"
+)
+
+var (
+	exampleTime    = time.Date(2026, 3, 1, 11, 0, 0, 0, time.UTC)
+	exampleAccount = Account{
+		ID: "0195a1f0-7c1d-7e64-9a43-0d6f1b7c2e98", Email: "ada@example.com", Name: "Ada", Role: principal.RoleUser, Version: 1,
+		CreatedAt: exampleTime, UpdatedAt: exampleTime,
+	}
+)
+
+const (
+	examplePassword = "correct horse battery staple"
+	exampleToken    = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIwMTk1YTFmMCJ9.c2lnbmF0dXJl" //nolint:gosec // signs nobody in
+	exampleKeys     = `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"k1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
+)
+
+// described is what the OpenAPI document says of the operations, by their IDs.
+func described() rest.Descriptions {
+	return rest.Descriptions{
+		Tags: map[string]string{
+			"users": "Accounts, each for its user and for admins. Another's account is 404, as if it were not there.",
+			"auth":  "Signing in, and the keys that check access tokens.",
+		},
+		Operations: describedOperations(),
+	}
+}
+
+func describedOperations() map[string]rest.Description {
+	return map[string]rest.Description{
+		"register-user": {
+			Text: "Anyone may. The role is `user`; an admin gives another. The e-mail address is compared without case. " +
+				"The event is `user.created.v1`.",
+			Problems: []*fault.Error{user.ErrEmailTaken},
+			Request:  map[string]string{"email": "ada@example.com", "name": "Ada", "password": examplePassword},
+			Answer:   exampleAccount,
+		},
+		"get-me": {
+			Text: "With its version as `ETag`.", Problems: []*fault.Error{user.ErrNotFound}, Answer: exampleAccount,
+		},
+		"get-user": {
+			Text: "With its version as `ETag`.", Problems: []*fault.Error{user.ErrNotFound}, Answer: exampleAccount,
+		},
+		"list-users": {
+			Text: "For admins.", Problems: []*fault.Error{query.ErrForbidden},
+			Answer: rest.Page[Account]{Items: []Account{exampleAccount}, NextCursor: "ZGtY0nLX3T0vYw8dTqZkq1siMDE5NWExZjAi"},
+		},
+		"update-user": {
+			Text: "One's own new e-mail address needs `current_password`; `role` is for admins. The event is `user.updated.v1`; " +
+				"none where nothing changes.",
+			Problems: []*fault.Error{user.ErrRole, user.ErrNotFound, user.ErrEmailTaken, user.ErrLastAdmin, user.ErrChanged},
+			Request:  map[string]string{"name": "Ada Lovelace"},
+			Answer:   exampleAccount,
+		},
+		"delete-user": {
+			Text: "What is personal is erased, tokens end within seconds, and the order service cancels what is still placed. " +
+				"The event is `user.deleted.v1`.",
+			Problems: []*fault.Error{user.ErrNotFound, user.ErrLastAdmin, user.ErrChanged},
+		},
+		"sign-in": {
+			Text:     "Answers an unknown e-mail address and a wrong password alike, and takes as long.",
+			Problems: []*fault.Error{user.ErrSignIn},
+			Request:  map[string]string{"email": "ada@example.com", "password": examplePassword},
+			Answer:   map[string]any{"access_token": exampleToken, "token_type": "Bearer", "expires_in": 900},
+		},
+		"get-keys": {
+			Text:   "A JSON Web Key Set (RFC 7517). A key is here before it signs and as long as a token of it may be used.",
+			Answer: json.RawMessage(exampleKeys),
+		},
+	}
+}
