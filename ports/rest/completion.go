@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/app/idempotency"
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/app/version"
 )
@@ -67,6 +68,9 @@ func complete(document *huma.OpenAPI, op *huma.Operation) {
 	}
 	if op.Responses["422"] != nil {
 		fails(document, op, invalidExample(op))
+	}
+	if slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == headerIdempotencyKey }) {
+		fails(document, op, refusalOf(idempotency.ErrReused))
 	}
 	for _, no := range doors(op) {
 		fails(document, op, no)
@@ -146,7 +150,7 @@ func addHeaders(op *huma.Operation, status string, response *huma.Response) {
 		response.Headers = map[string]*huma.Header{}
 	}
 	for name, header := range response.Headers {
-		header.Required = name != "Idempotency-Replayed" // it is there on a replay alone
+		header.Required = name != headerReplayed // it is there on a replay alone
 	}
 	for name, part := range shared {
 		response.Headers[name] = &huma.Header{Ref: "#/components/headers/" + part}

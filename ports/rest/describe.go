@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -19,7 +20,7 @@ type Descriptions struct {
 
 // Description is what the document says of one operation.
 type Description struct {
-	Text string
+	Text string // empty: what it was registered with
 	// Problems are what it refuses with, beside what the edge refuses for all operations alike.
 	Problems []*fault.Error
 	// Request and Answer are examples of the bodies; nil where there is none.
@@ -54,7 +55,7 @@ func operations(document *huma.OpenAPI) func(yield func(*huma.Operation) bool) {
 }
 
 func (d Description) describe(document *huma.OpenAPI, op *huma.Operation) {
-	op.Description = d.Text
+	op.Description = cmp.Or(d.Text, op.Description)
 	if op.RequestBody != nil && d.Request != nil {
 		exemplify(op.RequestBody.Content, d.Request)
 	}

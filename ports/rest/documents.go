@@ -23,8 +23,8 @@ var docsPage embed.FS
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// documents serves the OpenAPI document, that of the events, and the page that shows the first. A document is made at its first request, when all
-// services have registered.
+// documents serves the OpenAPI document, that of the events, and the page that shows the first. A document is made at its first
+// request, when all services have registered.
 func (s *Server) documents(mux *chi.Mux) {
 	serveDocument(mux, "/openapi.json", func() ([]byte, error) {
 		openAnswers(s.api.OpenAPI())

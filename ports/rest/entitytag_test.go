@@ -162,9 +162,9 @@ func TestPreconditionsAreDocumented(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(text(t, versioned(t).get(t, "/openapi.json"))), &doc))
 	read, change := doc.Paths["/api/versioned"]["get"], doc.Paths["/api/versioned"]["put"]
-	require.Len(t, read.Parameters, 1)
+	require.Len(t, read.Parameters, 2, "and the correlation ID")
 	require.Equal(t, "If-None-Match", read.Parameters[0].Name)
-	require.Len(t, change.Parameters, 1)
+	require.Len(t, change.Parameters, 2)
 	require.Equal(t, "If-Match", change.Parameters[0].Name)
 	require.Contains(t, change.Responses, "412")
 	for _, status := range []string{"200", "304"} {

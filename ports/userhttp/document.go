@@ -17,6 +17,13 @@ var (
 		ID: "0195a1f0-7c1d-7e64-9a43-0d6f1b7c2e98", Email: "ada@example.com", Name: "Ada", Role: principal.RoleUser, Version: 1,
 		CreatedAt: exampleTime, UpdatedAt: exampleTime,
 	}
+	exampleTokens = tokens{
+		AccessToken: exampleToken, TokenType: "Bearer", ExpiresIn: 900, RefreshToken: "cnNjU1h0bVJ6b1c4c3J6cTN2bkFqd0x5b2dTYVhjQ2Q",
+	}
+	exampleSession = Session{
+		ID: "0195a1f2-66a0-7d11-b0d4-3f1c9a7e5b20", CreatedAt: exampleTime, LastUsedAt: exampleTime,
+		ExpiresAt: exampleTime.Add(14 * 24 * time.Hour), Current: true, UserAgent: "curl/8.5.0", Address: "192.0.2.1",
+	}
 )
 
 const (
@@ -30,7 +37,7 @@ func described() rest.Descriptions {
 	return rest.Descriptions{
 		Tags: map[string]string{
 			"users": "Accounts, each for its user and for admins. Another's account is 404, as if it were not there.",
-			"auth":  "Signing in, and the keys that check access tokens.",
+			"auth":  "Signing in, sessions, and the keys that check access tokens.",
 		},
 		Operations: describedOperations(),
 	}
@@ -68,11 +75,18 @@ func describedOperations() map[string]rest.Description {
 			Problems: []*fault.Error{user.ErrNotFound, user.ErrLastAdmin, user.ErrChanged},
 		},
 		"sign-in": {
-			Text:     "Answers an unknown e-mail address and a wrong password alike, and takes as long.",
 			Problems: []*fault.Error{user.ErrSignIn},
 			Request:  map[string]string{"email": "ada@example.com", "password": examplePassword},
-			Answer:   map[string]any{"access_token": exampleToken, "token_type": "Bearer", "expires_in": 900},
+			Answer:   exampleTokens,
 		},
+		"refresh": {
+			Problems: []*fault.Error{user.ErrRefreshToken},
+			Request:  map[string]string{"refresh_token": exampleTokens.RefreshToken}, Answer: exampleTokens,
+		},
+		"sign-out":      {Request: map[string]string{"refresh_token": exampleTokens.RefreshToken}},
+		"list-sessions": {Text: "Also for one whose password must be changed.", Answer: rest.Page[Session]{Items: []Session{exampleSession}}},
+		"end-session":   {Problems: []*fault.Error{user.ErrSessionNotFound}},
+		"end-sessions":  {Problems: []*fault.Error{user.ErrNotFound}},
 		"get-keys": {
 			Text:   "A JSON Web Key Set (RFC 7517). A key is here before it signs and as long as a token of it may be used.",
 			Answer: json.RawMessage(exampleKeys),
