@@ -73,10 +73,16 @@ var rights = []right{
 	{route: "GET /api/poison", want: [...]int{401, 403, 403, 403, 200, 200}},
 	{route: "GET /api/poison/{poison}", want: [...]int{401, 403, 403, 403, 200, 200}},
 	{route: "POST /api/poison/{poison}/requeue", want: [...]int{401, 403, 403, 403, 200, 200}},
+
+	{route: "GET /openapi.json", want: [...]int{200, 200, 200, 200, 200, 200}},
+	{route: "GET /asyncapi.json", want: [...]int{200, 200, 200, 200, 200, 200}},
+	{route: "GET /healthz", want: [...]int{200, 200, 200, 200, 200, 200}},
+	{route: "GET /readyz", want: [...]int{200, 200, 200, 200, 200, 200}},
+	{route: "GET /metrics", want: [...]int{200, 200, 200, 200, 200, 200}},
 }
 
 // open is what anybody may read and the OpenAPI document leaves out.
-var open = []string{"/openapi.json", "/docs", "/docs/page.js", "/healthz", "/readyz", "/metrics"}
+var open = []string{"/docs", "/docs/page.js"}
 
 func TestEveryRouteLetsInWhomItShouldAndNobodyElse(t *testing.T) {
 	t.Parallel()

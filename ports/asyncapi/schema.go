@@ -1,6 +1,7 @@
 package asyncapi
 
 import (
+	"maps"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -102,9 +103,7 @@ func headers(of []header) object {
 	properties, required := object{}, []string{}
 	for _, h := range of {
 		property := object{"type": "string", "description": h.says}
-		for key, value := range h.schema {
-			property[key] = value
-		}
+		maps.Copy(property, h.schema)
 		properties[h.name] = property
 		if !h.optional {
 			required = append(required, h.name)

@@ -38,7 +38,8 @@ func sharedParts(c *huma.Components) {
 			Schema: text, Required: true, Example: exampleCorrelation, Description: "The request's correlation ID, its own or the one that was made",
 		},
 		partChallenge: {
-			Schema: text, Required: true, Example: `Bearer realm="millrace"`, Description: "How to authenticate; error=\"invalid_token\" where the token is at fault",
+			Schema: text, Required: true, Example: `Bearer realm="millrace"`,
+			Description: "How to authenticate; error=\"invalid_token\" where the token is at fault",
 		},
 		partRetryAfter: {
 			Schema: &huma.Schema{Type: huma.TypeInteger}, Required: true, Example: 2, Description: "Seconds after which it makes sense to try again",

@@ -17,7 +17,7 @@ var (
 		ID: "0195a1f0-7c1d-7e64-9a43-0d6f1b7c2e98", Email: "ada@example.com", Name: "Ada", Role: principal.RoleUser, Version: 1,
 		CreatedAt: exampleTime, UpdatedAt: exampleTime,
 	}
-	exampleTokens = tokens{
+	exampleTokens = tokens{ //nolint:gosec // signs nobody in
 		AccessToken: exampleToken, TokenType: "Bearer", ExpiresIn: 900, RefreshToken: "cnNjU1h0bVJ6b1c4c3J6cTN2bkFqd0x5b2dTYVhjQ2Q",
 	}
 	exampleSession = Session{
@@ -29,7 +29,8 @@ var (
 const (
 	examplePassword = "correct horse battery staple"
 	exampleToken    = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiIwMTk1YTFmMCJ9.c2lnbmF0dXJl" //nolint:gosec // signs nobody in
-	exampleKeys     = `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"k1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
+	exampleKeys     = `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"k1",` +
+		`"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
 )
 
 // described is what the OpenAPI document says of the operations, by their IDs.
