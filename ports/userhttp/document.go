@@ -70,6 +70,12 @@ func describedOperations() map[string]rest.Description {
 			Request:  map[string]string{"name": "Ada Lovelace"},
 			Answer:   exampleAccount,
 		},
+		"change-password": {
+			Problems: []*fault.Error{
+				user.ErrWrongPassword, user.ErrPasswordForbidden, user.ErrNotFound, user.ErrChanged, user.ErrSamePassword,
+			},
+			Request:  map[string]string{"current_password": examplePassword, "new_password": "gristmill by the river"},
+		},
 		"delete-user": {
 			Text: "What is personal is erased, tokens end within seconds, and the order service cancels what is still placed. " +
 				"The event is `user.deleted.v1`.",
