@@ -42,6 +42,18 @@ func newKeyring(p platform, store *usersql.Store, now func() time.Time) (*jwks.K
 
 func newRandom() io.Reader { return rand.Reader }
 
+// newGuard counts wrong passwords, unless limits are off.
+func newGuard(p platform, limits *sqldb.Limits, store *usersql.Store, now func() time.Time) (*command.Guard, error) {
+	key, err := p.key("addresses of sign-ins")
+	if err != nil {
+		return nil, err
+	}
+	if !p.cfg.RateLimits {
+		return command.NewGuard(nil, store, key, now), nil
+	}
+	return command.NewGuard(limits, store, key, now), nil
+}
+
 func newSessionPurger(p platform, db *sqldb.DB, now func() time.Time) *usersql.Purger {
 	return usersql.NewPurger(db, now, p.log.With("service", serviceUser))
 }

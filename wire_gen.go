@@ -73,8 +73,14 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 	store := usersql.NewStore(db, outbox)
 	hasher := newHasher()
 	registerUserHandler := command.NewRegisterUserHandler(store, hasher, v2, v)
-	updateUserHandler := command.NewUpdateUserHandler(store, hasher, v)
-	changePasswordHandler := command.NewChangePasswordHandler(store, hasher, v)
+	guard, err := newGuard(p, limits, store, v)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return userService{}, nil, err
+	}
+	updateUserHandler := command.NewUpdateUserHandler(store, hasher, guard, v)
+	changePasswordHandler := command.NewChangePasswordHandler(store, hasher, guard, v)
 	deleteUserHandler := command.NewDeleteUserHandler(store, v)
 	keyring, err := newKeyring(p, store, v)
 	if err != nil {
@@ -85,7 +91,7 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 	signer := jwks.NewSigner(keyring, v)
 	reader := newRandom()
 	granter := command.NewGranter(signer, reader, v2, v)
-	signInHandler := command.NewSignInHandler(store, hasher, granter)
+	signInHandler := command.NewSignInHandler(store, hasher, guard, granter)
 	refreshSessionHandler := command.NewRefreshSessionHandler(store, granter)
 	signOutHandler := command.NewSignOutHandler(store)
 	endSessionHandler := command.NewEndSessionHandler(store)

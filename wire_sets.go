@@ -37,7 +37,7 @@ var userSet = wire.NewSet(
 	newKeyring, jwks.NewSigner, wire.Bind(new(usercommand.TokenIssuer), new(*jwks.Signer)),
 	usercommand.NewRegisterUserHandler, usercommand.NewUpdateUserHandler, usercommand.NewChangePasswordHandler,
 	usercommand.NewDeleteUserHandler,
-	newRandom, usercommand.NewGranter, usercommand.NewSignInHandler, usercommand.NewRefreshSessionHandler,
+	newGuard, newRandom, usercommand.NewGranter, usercommand.NewSignInHandler, usercommand.NewRefreshSessionHandler,
 	usercommand.NewSignOutHandler, usercommand.NewEndSessionHandler, usercommand.NewEndSessionsHandler, usercommand.NewEnsureAdminHandler,
 	userquery.NewUserByIDHandler, userquery.NewUsersHandler, userquery.NewSessionsHandler,
 	wire.Bind(new(userquery.SessionStore), new(*usersql.Store)), newSessionPurger,

@@ -48,7 +48,7 @@ func TestChangesAndDeletionsEndTheAccessOfOlderTokens(t *testing.T) {
 		require.Equal(t, token, p)
 
 		role := principal.RoleUser
-		update := command.NewUpdateUserHandler(store, hasher{}, time.Now)
+		update := command.NewUpdateUserHandler(store, hasher{}, command.NewGuard(nil, store, nil, time.Now), time.Now)
 		_, err = update.Handle(t.Context(), command.UpdateUser{Caller: root, ID: u.ID, Role: &role})
 		require.NoError(t, err)
 		p, err = check()

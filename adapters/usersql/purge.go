@@ -16,7 +16,7 @@ const (
 	purgeStep  = 200
 )
 
-// Purger deletes sessions that are over, and their refresh tokens. Replicas may do so at once.
+// Purger deletes sessions that are over, their refresh tokens, and from where users signed in long ago. Replicas may do so at once.
 type Purger struct {
 	db  *sqldb.DB
 	now func() time.Time
@@ -58,14 +58,16 @@ func (p *Purger) purgeAll(ctx context.Context) error {
 	}
 }
 
-// Purge deletes up to most sessions that are over, and up to most refresh tokens, and says how many of the more numerous.
-func (p *Purger) Purge(ctx context.Context, most int) (int, error) {
-	sessions, err := p.step(ctx, "sessions", "id", most)
-	if err != nil {
-		return 0, err
+// Purge deletes up to most rows of each table, and says how many it met in that with the most.
+func (p *Purger) Purge(ctx context.Context, most int) (met int, err error) {
+	for _, table := range []struct{ name, key string }{{"sessions", "id"}, {"refresh_tokens", "hash"}, {"sign_in_addresses", "mark"}} {
+		n, err := p.step(ctx, table.name, table.key, most)
+		if err != nil {
+			return 0, err
+		}
+		met = max(met, n)
 	}
-	tokens, err := p.step(ctx, "refresh_tokens", "hash", most)
-	return max(sessions, tokens), err
+	return met, nil
 }
 
 func (p *Purger) step(ctx context.Context, table, key string, most int) (int, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/adapters/usersql"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/user/command"
 	"github.com/millrace/millrace/app/user/usertest"
 )
 
@@ -37,6 +38,7 @@ func fixture(t *testing.T, url string) usertest.Fixture {
 	})
 	return usertest.Fixture{
 		Store:     usersql.NewStore(db, outbox),
+		Limits:    func(now func() time.Time) command.Limits { return sqldb.NewLimits(db, []byte("key"), now) },
 		Published: func(t *testing.T) []contract.Envelope { return published(t, outbox) },
 	}
 }

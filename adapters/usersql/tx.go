@@ -69,6 +69,9 @@ func (t tx) Delete(ctx context.Context, id uuid.UUID) error {
 	if err := t.EndSessions(ctx, id, 0, uuid.Nil); err != nil {
 		return err
 	}
+	if err := t.forgetAddresses(ctx, id); err != nil {
+		return err
+	}
 	if _, err := t.ForgetAnswers(ctx, id, answersOfOne); err != nil {
 		return err
 	}

@@ -11,6 +11,10 @@ var (
 	ErrChanged    = fault.New(fault.Conflict, "user_changed", "The account was changed meanwhile. Try again.")
 	ErrSignIn     = fault.New(fault.Unauthenticated, "bad_credentials", "E-mail address and password do not fit.")
 
+	// ErrTooManyAttempts refuses a password unseen. It says the same whether there is such an account or not.
+	ErrTooManyAttempts = fault.New(fault.Exhausted, "too_many_attempts",
+		"Too many wrong passwords. Retry-After says in how many seconds it can go on.")
+
 	ErrRefreshToken = fault.New(fault.Unauthenticated, "invalid_refresh_token",
 		"The refresh token is not valid, or not any more. Sign in again.")
 	ErrSessionNotFound = fault.New(fault.NotFound, "session_not_found", "There is no such session.")

@@ -109,7 +109,7 @@ func (h routes) update(ctx context.Context, in *updateInput) (*accountOutput, er
 	if err != nil {
 		return nil, err
 	}
-	c.Caller = rest.Caller(ctx)
+	c.Caller, c.Network = rest.Caller(ctx), rest.ClientNet(ctx).String()
 	u, err := h.UpdateUser.Handle(ctx, c)
 	if err != nil {
 		return nil, err

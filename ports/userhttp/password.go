@@ -15,7 +15,7 @@ func (h routes) password(api huma.API) {
 	rest.Register(api, rest.BeforePasswordChange(rest.SignedIn(huma.Operation{
 		OperationID: "change-password", Method: http.MethodPut, Path: "/api/users/{id}/password", DefaultStatus: http.StatusNoContent,
 		Summary: "Change one's own password", Tags: []string{"users"},
-		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict},
+		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests},
 		Description: "Ends every other session of the user at once; their access tokens are good for at most 15 minutes. " +
 			"Where the password had to be changed first, refresh or sign in again: the access token at hand still says so. " +
 			"A wrong current password is 403 `wrong_password`; another's account is 404 `user_not_found`, " +
@@ -34,5 +34,6 @@ type passwordInput struct {
 func (h routes) changePassword(ctx context.Context, in *passwordInput) (*struct{}, error) {
 	return nil, h.ChangePassword.Handle(ctx, command.ChangePassword{
 		Caller: rest.Caller(ctx), ID: in.ID, Current: in.Body.CurrentPassword, New: in.Body.NewPassword,
+		Network: rest.ClientNet(ctx).String(),
 	})
 }

@@ -2,6 +2,7 @@ package userhttp_test
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,6 +47,38 @@ func TestFailedSignInsAreAlike(t *testing.T) {
 			Detail: "E-mail address and password do not fit.", Code: "bad_credentials",
 		}, p)
 	}
+}
+
+func TestGuessesAreLimited(t *testing.T) {
+	t.Parallel()
+	a := setup(t)
+	ann, token := a.register("ann@example.org")
+	guess := func(email string) answer {
+		return a.call("", http.MethodPost, "/api/auth/login", `{"email":"`+email+`","password":"wrong one"}`)
+	}
+	for _, email := range []string{"ann@example.org", "nobody@example.org"} {
+		for range 10 {
+			require.Equal(t, http.StatusUnauthorized, guess(email).status)
+		}
+		before := a.hasher.count.Load()
+		got := guess(email)
+		require.Equal(t, http.StatusTooManyRequests, got.status, got.body)
+		require.Equal(t, before, a.hasher.count.Load(), "at once, and not for the price of a hash")
+		wait, err := strconv.Atoi(got.header.Get("Retry-After"))
+		require.NoError(t, err)
+		require.InDelta(t, 90, wait, 10)
+		require.Equal(t, "no-store", got.header.Get("Cache-Control"))
+		p := decode[rest.Problem](t, got.body)
+		p.CorrelationID = ""
+		require.Equal(t, rest.Problem{
+			Type: "urn:millrace:problem:too_many_attempts", Title: "Too Many Requests", Status: 429,
+			Detail: "Too many wrong passwords. Retry-After says in how many seconds it can go on.", Code: "too_many_attempts",
+		}, p)
+	}
+	self := "/api/users/" + ann.ID
+	a.refused(token, http.MethodPut, self+"/password", passwords(password, nextPassword), 429, "too_many_attempts")
+	a.refused(token, http.MethodPut, self, `{"email":"new@example.org","current_password":"`+password+`"}`, 429, "too_many_attempts")
+	require.Equal(t, http.StatusOK, a.call(token, http.MethodPut, self, `{"name":"Anna"}`).status)
 }
 
 func TestKeySet(t *testing.T) {

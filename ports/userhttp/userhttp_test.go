@@ -85,16 +85,17 @@ func setupWith(t *testing.T, admin command.EnsureAdmin) *api {
 		Handle(t.Context(), admin)
 	require.NoError(t, err)
 	require.True(t, made)
+	guard := command.NewGuard(sqldb.NewLimits(db, []byte("secret"), time.Now), store, []byte("secret"), time.Now)
 	granter := command.NewGranter(jwks.NewSigner(keys, time.Now), rand.Reader, newID, time.Now)
 	server := rest.New(rest.Config{Verifier: jwks.NewVerifier(keys, time.Now)})
 	userhttp.Register(server.API(), userhttp.Handlers{
 		RegisterUser:   command.NewRegisterUserHandler(store, hasher, newID, time.Now),
-		UpdateUser:     command.NewUpdateUserHandler(store, hasher, time.Now),
+		UpdateUser:     command.NewUpdateUserHandler(store, hasher, guard, time.Now),
 		DeleteUser:     command.NewDeleteUserHandler(store, time.Now),
-		SignIn:         command.NewSignInHandler(store, hasher, granter),
+		SignIn:         command.NewSignInHandler(store, hasher, guard, granter),
 		RefreshSession: command.NewRefreshSessionHandler(store, granter),
 		SignOut:        command.NewSignOutHandler(store),
-		ChangePassword: command.NewChangePasswordHandler(store, hasher, time.Now),
+		ChangePassword: command.NewChangePasswordHandler(store, hasher, guard, time.Now),
 		EndSession:     command.NewEndSessionHandler(store),
 		EndSessions:    command.NewEndSessionsHandler(store),
 		Sessions:       query.NewSessionsHandler(store, time.Now),

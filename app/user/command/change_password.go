@@ -16,23 +16,25 @@ type ChangePassword struct {
 	ID      uuid.UUID
 	Current string
 	New     string
+	Network string // what is limited as one address
 }
 
 // ChangePasswordHandler handles ChangePassword.
 type ChangePasswordHandler struct {
 	store  Store
 	hasher Hasher
+	guard  *Guard
 	now    func() time.Time
 }
 
 // NewChangePasswordHandler returns a handler on store.
-func NewChangePasswordHandler(store Store, hasher Hasher, now func() time.Time) *ChangePasswordHandler {
-	return &ChangePasswordHandler{store: store, hasher: hasher, now: now}
+func NewChangePasswordHandler(store Store, hasher Hasher, guard *Guard, now func() time.Time) *ChangePasswordHandler {
+	return &ChangePasswordHandler{store: store, hasher: hasher, guard: guard, now: now}
 }
 
 // Handle stores the password and ends every session but the caller's own. It refuses with user.ErrNotFound who is neither the user nor
-// an admin, with user.ErrPasswordForbidden an admin who is not the user, with user.ErrWrongPassword and user.ErrSamePassword what these
-// say, with user.ErrChanged where another change came meanwhile.
+// an admin, with user.ErrPasswordForbidden an admin who is not the user, with user.ErrWrongPassword, user.ErrTooManyAttempts and
+// user.ErrSamePassword what these say, with user.ErrChanged where another change came meanwhile.
 func (h *ChangePasswordHandler) Handle(ctx context.Context, c ChangePassword) error {
 	if c.Caller.UserID != c.ID {
 		if c.Caller.Admin() {
@@ -63,7 +65,9 @@ func (h *ChangePasswordHandler) Handle(ctx context.Context, c ChangePassword) er
 // confirm asks for the current password: a stolen access token must not be enough to take the account over.
 func (h *ChangePasswordHandler) confirm(ctx context.Context, u user.User, c ChangePassword) error {
 	current := user.NormalPassword(c.Current)
-	fits, err := h.hasher.Verify(ctx, u.PasswordHash, current)
+	fits, err := h.guard.check(ctx, attempt{account: u.ID, email: u.Email, network: c.Network}, func() (bool, error) {
+		return h.hasher.Verify(ctx, u.PasswordHash, current)
+	})
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ type Store interface {
 	// RefreshToken reads which session a refresh token was given out in, and in which of its generations. The error is
 	// user.ErrRefreshToken where there is no such token.
 	RefreshToken(ctx context.Context, hash user.RefreshTokenHash) (session uuid.UUID, generation int64, err error)
+
+	KnownAddresses
 }
 
 // Tx is one transaction on accounts and on the events about them.
@@ -58,6 +60,8 @@ type Tx interface {
 	EndSession(ctx context.Context, id uuid.UUID) error
 	// EndSessions removes the sessions of a user, all but the newest keep and the one called except.
 	EndSessions(ctx context.Context, userID uuid.UUID, keep int, except uuid.UUID) error
+	// RememberAddress keeps until a time that a user signed in from the address that mark stands for.
+	RememberAddress(ctx context.Context, mark AddressMark, userID uuid.UUID, until time.Time) error
 	// Publish adds an event to the outbox; sequence numbers it among its account's events.
 	Publish(ctx context.Context, sequence int64, e contract.Event) error
 }

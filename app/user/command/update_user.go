@@ -20,6 +20,7 @@ type UpdateUser struct {
 	Name            *string
 	Role            *principal.Role
 	CurrentPassword string
+	Network         string // what is limited as one address
 	Expected        version.Expected
 }
 
@@ -27,19 +28,20 @@ type UpdateUser struct {
 type UpdateUserHandler struct {
 	store  Store
 	hasher Hasher
+	guard  *Guard
 	now    func() time.Time
 }
 
 // NewUpdateUserHandler returns a handler on store.
-func NewUpdateUserHandler(store Store, hasher Hasher, now func() time.Time) *UpdateUserHandler {
-	return &UpdateUserHandler{store: store, hasher: hasher, now: now}
+func NewUpdateUserHandler(store Store, hasher Hasher, guard *Guard, now func() time.Time) *UpdateUserHandler {
+	return &UpdateUserHandler{store: store, hasher: hasher, guard: guard, now: now}
 }
 
 // Handle stores the change with its event user.updated.v1 and gives the account after it. A change of nothing stores nothing
 // and publishes nothing.
 //
 // It refuses with user.ErrNotFound who is neither the user nor an admin, with user.ErrRole who is no admin and names a role,
-// with user.ErrPasswordMissing and user.ErrWrongPassword a new e-mail address without the user's word, with
+// with user.ErrPasswordMissing, user.ErrWrongPassword and user.ErrTooManyAttempts a new e-mail address without the user's word, with
 // version.ErrMoved an account at a version that is not expected, and after that with user.ErrChanged
 // one whose confirmation is out of date, with user.ErrEmailTaken and user.ErrLastAdmin what these say.
 func (h *UpdateUserHandler) Handle(ctx context.Context, c UpdateUser) (user.User, error) {
@@ -116,7 +118,9 @@ func (h *UpdateUserHandler) confirmed(ctx context.Context, c UpdateUser) (string
 	if c.CurrentPassword == "" {
 		return "", user.ErrPasswordMissing
 	}
-	fits, err := h.hasher.Verify(ctx, u.PasswordHash, user.NormalPassword(c.CurrentPassword))
+	fits, err := h.guard.check(ctx, attempt{account: u.ID, email: u.Email, network: c.Network}, func() (bool, error) {
+		return h.hasher.Verify(ctx, u.PasswordHash, user.NormalPassword(c.CurrentPassword))
+	})
 	if err != nil {
 		return "", err
 	}

@@ -31,6 +31,7 @@ type Store interface {
 // Fixture is a fresh store, and a view of what it is about to publish.
 type Fixture struct {
 	Store     Store
+	Limits    func(now func() time.Time) command.Limits
 	Published func(t *testing.T) []contract.Envelope // in the order in which it was stored
 }
 
@@ -84,6 +85,12 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"of a race of changes, sign-ins and refreshes nothing of the old password is left", passwordRaced},
 		{"a drawn password must be changed, and tokens say so until it is", drawnPassword},
 		{"a password is the same in each spelling of its characters", passwordSpelled},
+		{"an account's password is guessed 10 times from one address", guessedFromOne},
+		{"of 1000 who guess at once 10 are heard", guessedAtOnce},
+		{"100 passwords are guessed from one address, for whatever accounts", guessedForMany},
+		{"guesses from many addresses slow an account down and lock nobody out", guessedFromMany},
+		{"a current password is guessed no more often than one to sign in", guessedCurrent},
+		{"what was no guess is not counted", notGuessed},
 		{"several replicas make one first admin", firstAdmin},
 		{"a first admin is made only where there is none", firstAdminOnce},
 		{"a first admin is not made beside another that came meanwhile", firstAdminMeanwhile},
@@ -138,16 +145,22 @@ func newBench(f Fixture) *bench {
 	return b
 }
 
-// on sets the use cases on a store.
-func (b *bench) on(store command.Store) {
+// on sets the use cases on a store, without limits.
+func (b *bench) on(store command.Store) { b.under(store, nil) }
+
+// limited sets the use cases on a store that counts wrong passwords.
+func (b *bench) limited() { b.under(b.Store, b.Limits(func() time.Time { return b.at })) }
+
+func (b *bench) under(store command.Store, limits command.Limits) {
 	now := func() time.Time { return b.at }
 	store = marking{store}
 	b.register = command.NewRegisterUserHandler(store, b.hasher, newID, now)
-	b.update = command.NewUpdateUserHandler(store, b.hasher, now)
+	guard := command.NewGuard(limits, store, []byte("key"), now)
+	b.update = command.NewUpdateUserHandler(store, b.hasher, guard, now)
 	b.delete = command.NewDeleteUserHandler(store, now)
 	granter := command.NewGranter(issuer{now}, rand.Reader, newID, now)
-	b.signIn = command.NewSignInHandler(store, b.hasher, granter)
-	b.change = command.NewChangePasswordHandler(store, b.hasher, now)
+	b.signIn = command.NewSignInHandler(store, b.hasher, guard, granter)
+	b.change = command.NewChangePasswordHandler(store, b.hasher, guard, now)
 	b.refresh = command.NewRefreshSessionHandler(store, granter)
 	b.signOut = command.NewSignOutHandler(store)
 	b.end = command.NewEndSessionHandler(store)
@@ -176,6 +189,7 @@ func (m marking) Atomically(ctx context.Context, fn func(ctx context.Context, tx
 type hasher struct {
 	spent     atomic.Int64
 	meanwhile func() // what happens during the next hash
+	fails     error
 }
 
 var errInTransaction = errors.New("hashing inside a transaction")
@@ -183,6 +197,9 @@ var errInTransaction = errors.New("hashing inside a transaction")
 func (h *hasher) Hash(ctx context.Context, password string) (string, error) {
 	if ctx.Value(inTransaction{}) != nil {
 		return "", errInTransaction
+	}
+	if h.fails != nil {
+		return "", h.fails
 	}
 	h.spent.Add(1)
 	if h.meanwhile != nil {

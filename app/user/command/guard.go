@@ -1,0 +1,135 @@
+package command
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/limit"
+	"github.com/millrace/millrace/app/user"
+)
+
+// How often a password may be wrong.
+var (
+	fromOneForOne = limit.Rule{Burst: 10, Per: 15 * time.Minute}  // for one account from one address
+	fromOne       = limit.Rule{Burst: 100, Per: 15 * time.Minute} // from one address, for whatever account
+	// forOne slows guesses at one account from many addresses: a few seconds at most stand between two, so that nobody is locked out by
+	// strangers.
+	forOne = limit.Rule{Burst: 30, Per: time.Minute}
+)
+
+// knownFor is how long an address counts as one that a user signs in from.
+const knownFor = 6 * 7 * 24 * time.Hour
+
+// Limits keeps buckets of tokens, the same for all replicas.
+type Limits interface {
+	// Take takes n tokens and answers 0, or none and says how long it takes until they are there.
+	Take(ctx context.Context, bucket string, rule limit.Rule, n int) (wait time.Duration, err error)
+	// Give puts back n tokens that were taken and not used.
+	Give(ctx context.Context, bucket string, rule limit.Rule, n int) error
+}
+
+// AddressMark stands for an account and an address that it was signed in from. It tells neither without the key.
+type AddressMark [sha256.Size]byte
+
+// KnownAddresses tells from where users signed in.
+type KnownAddresses interface {
+	// SignedInFrom reports whether a sign-in is remembered under mark at a time.
+	SignedInFrom(ctx context.Context, mark AddressMark, at time.Time) (bool, error)
+}
+
+// Guard stands before every check of a password and counts those that fail: an access token, or patience, must not be enough to guess
+// one.
+type Guard struct {
+	limits Limits
+	known  KnownAddresses
+	key    []byte
+	now    func() time.Time
+}
+
+// NewGuard returns a guard; nil limits let everything pass. key makes the marks of addresses.
+func NewGuard(limits Limits, known KnownAddresses, key []byte, now func() time.Time) *Guard {
+	return &Guard{limits: limits, known: known, key: key, now: now}
+}
+
+// attempt is a password that somebody gives for an account. The account's ID is zero where there is none: then everything goes on as if
+// there were.
+type attempt struct {
+	account uuid.UUID
+	email   string // normalised
+	network string // what is limited as one address
+}
+
+// check lets verify decide about the attempt, or refuses at once with user.ErrTooManyAttempts. What it takes is taken before verify, so
+// that many at once are not more than one after the other, and is given back unless the password was found wrong.
+func (g *Guard) check(ctx context.Context, a attempt, verify func() (fits bool, err error)) (fits bool, err error) {
+	if g.limits == nil {
+		return verify()
+	}
+	taken, err := g.take(ctx, a)
+	if err != nil {
+		return false, err
+	}
+	fits, err = verify()
+	if !fits && err == nil {
+		return false, nil
+	}
+	if giving := g.give(ctx, taken); err == nil {
+		err = giving
+	}
+	return fits && err == nil, err
+}
+
+// bucket is one that an attempt takes from.
+type bucket struct {
+	name string
+	rule limit.Rule
+}
+
+func (g *Guard) take(ctx context.Context, a attempt) (taken []bucket, err error) {
+	// That of the address comes first: once it is empty, no e-mail address that somebody makes up leaves a bucket behind.
+	buckets := []bucket{
+		{"sign-in from " + a.network, fromOne},
+		{"sign-in of " + a.email + " from " + a.network, fromOneForOne},
+	}
+	known, err := g.known.SignedInFrom(ctx, g.mark(a.account, a.network), g.now())
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		buckets = append(buckets, bucket{"sign-in of " + a.email, forOne})
+	}
+	for i, b := range buckets {
+		wait, err := g.limits.Take(ctx, b.name, b.rule, 1)
+		if err != nil {
+			return nil, err
+		}
+		if wait > 0 {
+			if err := g.give(ctx, buckets[:i]); err != nil {
+				return nil, err
+			}
+			return nil, user.ErrTooManyAttempts.After(wait)
+		}
+	}
+	return buckets, nil
+}
+
+// give puts back what was taken, though the caller may have gone away.
+func (g *Guard) give(ctx context.Context, taken []bucket) error {
+	for _, b := range taken {
+		if err := g.limits.Give(context.WithoutCancel(ctx), b.name, b.rule, 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Guard) mark(account uuid.UUID, network string) AddressMark {
+	m := hmac.New(sha256.New, g.key)
+	m.Write(account[:])
+	m.Write([]byte(network))
+	return AddressMark(m.Sum(nil))
+}
