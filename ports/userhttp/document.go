@@ -66,15 +66,19 @@ func describedOperations() map[string]rest.Description {
 		"update-user": {
 			Text: "One's own new e-mail address needs `current_password`; `role` is for admins. The event is `user.updated.v1`; " +
 				"none where nothing changes.",
-			Problems: []*fault.Error{user.ErrRole, user.ErrNotFound, user.ErrEmailTaken, user.ErrLastAdmin, user.ErrChanged},
-			Request:  map[string]string{"name": "Ada Lovelace"},
-			Answer:   exampleAccount,
+			Problems: []*fault.Error{
+				user.ErrRole, user.ErrNotFound, user.ErrEmailTaken, user.ErrLastAdmin, user.ErrChanged, user.ErrWrongPassword,
+				user.ErrTooManyAttempts,
+			},
+			Request: map[string]string{"name": "Ada Lovelace"},
+			Answer:  exampleAccount,
 		},
 		"change-password": {
 			Problems: []*fault.Error{
 				user.ErrWrongPassword, user.ErrPasswordForbidden, user.ErrNotFound, user.ErrChanged, user.ErrSamePassword,
+				user.ErrTooManyAttempts,
 			},
-			Request:  map[string]string{"current_password": examplePassword, "new_password": "gristmill by the river"},
+			Request: map[string]string{"current_password": examplePassword, "new_password": "gristmill by the river"},
 		},
 		"delete-user": {
 			Text: "What is personal is erased, tokens end within seconds, and the order service cancels what is still placed. " +
@@ -82,7 +86,7 @@ func describedOperations() map[string]rest.Description {
 			Problems: []*fault.Error{user.ErrNotFound, user.ErrLastAdmin, user.ErrChanged},
 		},
 		"sign-in": {
-			Problems: []*fault.Error{user.ErrSignIn},
+			Problems: []*fault.Error{user.ErrSignIn, user.ErrTooManyAttempts},
 			Request:  map[string]string{"email": "ada@example.com", "password": examplePassword},
 			Answer:   exampleTokens,
 		},
