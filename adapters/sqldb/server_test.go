@@ -68,3 +68,10 @@ func TestSQLiteSyncsEachCommit(t *testing.T) {
 	})
 	require.NoError(t, err)
 }
+
+// Twenty-four readers in one process would otherwise grow to as many times the writer's cache.
+func TestSQLiteReadersHaveSmallCaches(t *testing.T) {
+	t.Parallel()
+	db := sqldbtest.Open(t, "sqlite:", things)
+	require.Equal(t, -4000, count(t, db, "PRAGMA cache_size"))
+}
