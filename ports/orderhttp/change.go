@@ -15,7 +15,7 @@ type placeOrderInput struct {
 	rest.Idempotent
 
 	Body struct {
-		UserID   string `json:"user_id,omitempty" format:"uuid" minLength:"36" maxLength:"36" doc:"For whom an admin orders; one not known yet is taken"`
+		UserID   string `json:"user_id,omitempty" format:"uuid" minLength:"36" maxLength:"36" doc:"For whom an admin orders, known or not"`
 		Items    []Item `json:"items" minItems:"1" maxItems:"100" nullable:"false"`
 		Currency string `json:"currency" minLength:"3" maxLength:"3" doc:"ISO 4217" example:"EUR"`
 		Note     string `json:"note,omitempty" maxLength:"1000"`

@@ -58,7 +58,8 @@ func (x *exchange) WriteHeader(status int) {
 	}
 	x.status = status
 	if x.packable(status) {
-		x.Header().Add("Vary", "Accept-Encoding")
+		h := x.Header()
+		h["Vary"] = append(h["Vary"], "Accept-Encoding")
 		if x.held = takesGzip(x.encodings); x.held {
 			return
 		}
