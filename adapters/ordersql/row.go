@@ -13,6 +13,9 @@ import (
 
 const columns = "id, user_id, status, items, currency, total, note, version, sequence, created_at, updated_at, cancelled_at, cancel_reason"
 
+// userColumn is the place of user_id among them.
+const userColumn = 1
+
 // places has one for each of the columns.
 const places = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 

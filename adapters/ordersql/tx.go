@@ -33,11 +33,15 @@ func (t tx) Insert(ctx context.Context, o order.Order) error {
 	return wrap("insert an order", err)
 }
 
-// InsertForCustomer implements command.Tx: the check, the lock and the order in one statement.
+// InsertForCustomer implements command.Tx: the check, the lock and the order in one statement, or in two for all who place one at the
+// same time.
 func (t tx) InsertForCustomer(ctx context.Context, o order.Order) (stored bool, err error) {
 	values, err := valuesOf(o)
 	if err != nil {
 		return false, err
+	}
+	if t.Defer(placed, values) {
+		return true, nil
 	}
 	n, err := t.Exec(ctx, "INSERT INTO orders ("+columns+") SELECT "+places+" FROM customers WHERE user_id = ? AND deleted_at IS NULL"+
 		t.dialect.ForShare(), append(values, o.UserID[:])...)

@@ -23,15 +23,23 @@ import (
 // The server commits, and the connection breaks before its answer arrives.
 func TestLostAnswerOfACommitIsUnknown(t *testing.T) {
 	t.Parallel()
-	for name, publish := range map[string]bool{"alone": false, "behind outbox rows": true} {
+	for name, change := range map[string]struct {
+		publish bool
+		insert  func(context.Context, *sqldb.Tx) error
+	}{
+		"alone":                             {false, insert(2)},
+		"behind outbox rows":                {true, insert(2)},
+		"behind deferred rows":              {false, newWard().leave(2, 0)},
+		"behind deferred rows and outbox's": {true, newWard().leave(2, 0)},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			lostAnswer(t, publish)
+			lostAnswer(t, change.publish, change.insert)
 		})
 	}
 }
 
-func lostAnswer(t *testing.T, publish bool) {
+func lostAnswer(t *testing.T, publish bool, change func(context.Context, *sqldb.Tx) error) {
 	t.Helper()
 	direct := sqldbtest.Open(t, sqldbtest.MySQL(t), things)
 	var name string
@@ -53,7 +61,7 @@ func lostAnswer(t *testing.T, publish bool) {
 				return err
 			}
 		}
-		return insert(2)(ctx, tx)
+		return change(ctx, tx)
 	})
 	require.ErrorIs(t, err, sqldb.ErrOutcomeUnknown)
 	require.Equal(t, 1, ran, "a change that may be stored is not made again")

@@ -39,10 +39,10 @@ type DB struct {
 	ready   atomic.Bool
 	wake    chan struct{}
 
-	jobs    chan *job
-	closing chan struct{}
-	once    sync.Once
-	doors   sync.WaitGroup
+	front, side *door
+	closing     chan struct{}
+	once        sync.Once
+	writing     sync.WaitGroup
 }
 
 // Open prepares the connections. It does not reach for a server, so it fails only for a wrong configuration; until Migrate has
@@ -55,7 +55,7 @@ func Open(cfg Config) (*DB, error) {
 	cfg = cfg.withDefaults(dialect)
 	db := &DB{
 		cfg: cfg, dialect: dialect, log: cfg.Logger,
-		wake: make(chan struct{}, 1), jobs: make(chan *job), closing: make(chan struct{}),
+		wake: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	if dialect == MySQL {
 		err = db.openMySQL()
@@ -65,12 +65,18 @@ func Open(cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.writers.SetMaxOpenConns(cfg.Writers)
-	db.writers.SetMaxIdleConns(cfg.Writers)
+	writers := cfg.Writers
+	if dialect == MySQL {
+		writers++ // the side door's
+	}
+	db.writers.SetMaxOpenConns(writers)
+	db.writers.SetMaxIdleConns(writers)
 	db.readers.SetMaxOpenConns(cfg.Readers)
 	db.readers.SetMaxIdleConns(cfg.Readers)
-	for range cfg.Writers {
-		db.doors.Go(db.serve)
+	db.front = db.open(cfg.Writers)
+	db.side = db.front
+	if dialect == MySQL {
+		db.side = db.open(1)
 	}
 	return db, nil
 }
@@ -160,7 +166,7 @@ func (db *DB) Ping(ctx context.Context) error {
 // Close waits for the transactions that run, refuses the others with ErrClosed and closes the connections.
 func (db *DB) Close() error {
 	db.once.Do(func() { close(db.closing) })
-	db.doors.Wait()
+	db.writing.Wait()
 	return errors.Join(db.writers.Close(), db.readers.Close())
 }
 

@@ -44,7 +44,7 @@ func (o *Outbox) change(
 	if len(rows) == 0 {
 		return nil
 	}
-	return o.db.Atomically(ctx, func(ctx context.Context, tx *Tx) error {
+	return o.db.aside(ctx, func(ctx context.Context, tx *Tx) error {
 		var current int64
 		err := tx.QueryRow(ctx, "SELECT epoch FROM lease WHERE name = 'relay'"+o.db.dialect.ForShare()).Scan(&current)
 		if err != nil {
@@ -101,7 +101,7 @@ func (o *Outbox) Purge(ctx context.Context, age time.Duration, limit int) (delet
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	err = o.db.Atomically(ctx, func(ctx context.Context, tx *Tx) error {
+	err = o.db.aside(ctx, func(ctx context.Context, tx *Tx) error {
 		deleted, err = tx.Exec(ctx, "DELETE FROM outbox WHERE id IN "+placeholders(len(ids))+" AND stream_sequence IS NOT NULL"+
 			o.db.dialect.Limit(len(ids)), ids...)
 		return err

@@ -23,7 +23,7 @@ const (
 func (t *transaction) storeOutbox(entries []Entry) error {
 	for left := entries; len(left) > 0; {
 		n := batch(left)
-		if err := t.tx.store(left[:n], ""); err != nil {
+		if err := t.tx.store(left[:n], packet{}, ""); err != nil {
 			t.end(err)
 			return err
 		}
@@ -42,10 +42,10 @@ func batch(entries []Entry) (n int) {
 	return n
 }
 
-// store writes entries; then is a statement that follows in the same packet.
-func (tx *Tx) store(entries []Entry, then string) error {
+// store writes entries, in one packet with the statements before and behind them.
+func (tx *Tx) store(entries []Entry, before packet, behind string) error {
 	tx.guard = unguarded
-	publisher, err := wmsql.NewPublisher(executor{tx, then}, wmsql.PublisherConfig{SchemaAdapter: outboxSchema{entries}},
+	publisher, err := wmsql.NewPublisher(executor{tx, before, behind}, wmsql.PublisherConfig{SchemaAdapter: outboxSchema{entries}},
 		watermill.NopLogger{})
 	if err != nil {
 		return fmt.Errorf("outbox publisher: %w", err)
@@ -103,20 +103,22 @@ func (outboxSchema) SubscribeIsolationLevel() sql.IsolationLevel { return sql.Le
 
 // executor lets Watermill's publisher write through a Tx, so that the door hears of each error.
 type executor struct {
-	tx   *Tx
-	then string
+	tx     *Tx
+	before packet
+	behind string
 }
 
 var errWriteOnly = errors.New("the publisher only writes")
 
 // ExecContext implements wmsql.ContextExecutor.
 func (e executor) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
-	return e.tx.exec(query+e.then, args...)
+	return e.Exec(query, args...)
 }
 
 // Exec implements wmsql.ContextExecutor.
 func (e executor) Exec(query string, args ...any) (sql.Result, error) {
-	return e.tx.exec(query+e.then, args...)
+	p := e.before.then(query+e.behind, args...)
+	return e.tx.exec(p.query, p.args...)
 }
 
 // Query implements wmsql.ContextExecutor.

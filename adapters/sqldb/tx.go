@@ -22,6 +22,9 @@ type Tx struct {
 	outbox  []Entry // stored together, right before the commit
 	guard   guard
 	guards  int // savepoints of this transaction so far
+
+	defers   bool // other closures may share it, and the server can
+	deferred deferral
 }
 
 // guard is the savepoint of a closure that shares the transaction. It is set with the closure's first change: most that fail have
@@ -48,8 +51,8 @@ func (tx *Tx) Exec(_ context.Context, query string, args ...any) (affected int64
 }
 
 func (tx *Tx) exec(query string, args ...any) (sql.Result, error) {
-	if tx.ended != nil {
-		return nil, tx.refusal()
+	if err := tx.open(); err != nil {
+		return nil, err
 	}
 	if tx.guard == armed {
 		tx.guards++
@@ -70,8 +73,8 @@ func (tx *Tx) savepoint() string { return "closure_" + strconv.Itoa(tx.guards) }
 
 // Query reads rows. The caller closes them before the next statement.
 func (tx *Tx) Query(_ context.Context, query string, args ...any) (*Rows, error) {
-	if tx.ended != nil {
-		return nil, tx.refusal()
+	if err := tx.open(); err != nil {
+		return nil, err
 	}
 	rows, err := tx.conn.QueryContext(context.Background(), query, args...) //nolint:sqlclosecheck,rowserrcheck // through Rows
 	if err != nil {
@@ -82,10 +85,18 @@ func (tx *Tx) Query(_ context.Context, query string, args ...any) (*Rows, error)
 
 // QueryRow reads one row; Scan gives sql.ErrNoRows where there is none.
 func (tx *Tx) QueryRow(_ context.Context, query string, args ...any) *Row {
-	if tx.ended != nil {
-		return &Row{err: tx.refusal()}
+	if err := tx.open(); err != nil {
+		return &Row{err: err}
 	}
 	return &Row{row: tx.conn.QueryRowContext(context.Background(), query, args...), note: tx.note}
+}
+
+// open stores what is deferred, for the statement that follows. The error says that there is no transaction any more.
+func (tx *Tx) open() error {
+	if tx.ended == nil && tx.catchUp() == nil {
+		return nil
+	}
+	return tx.refusal()
 }
 
 // note keeps the first error that ended the transaction.
