@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -114,3 +116,42 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 }
 
 func (c content) exemplified() bool { return len(c.Example) > 0 || len(c.Examples) > 0 }
+
+// item is a request of a Postman collection, or a folder of them.
+type item struct {
+	Items   []item `json:"item"`
+	Request struct {
+		Method string `json:"method"`
+		URL    struct {
+			Path []string `json:"path"`
+		} `json:"url"`
+	} `json:"request"`
+}
+
+func (i item) routes() (routes []string) {
+	for _, inner := range i.Items {
+		routes = append(routes, inner.routes()...)
+	}
+	if i.Request.Method != "" {
+		routes = append(routes, i.Request.Method+" /"+strings.Join(i.Request.URL.Path, "/"))
+	}
+	return routes
+}
+
+var placeholder = regexp.MustCompile(`\{+[^}]*\}+`)
+
+func TestCollectionWalksEveryRoute(t *testing.T) {
+	t.Parallel()
+	var collection item
+	readJSON(t, "docs/api/millrace.postman_collection.json", &collection)
+	walked := map[string]bool{}
+	for _, route := range collection.routes() {
+		walked[placeholder.ReplaceAllString(route, "{}")] = true
+	}
+	for path, operations := range readOperations(t) {
+		for method := range operations {
+			route := strings.ToUpper(method) + " " + placeholder.ReplaceAllString(path, "{}")
+			require.True(t, walked[route], "%s is not walked: clients/walk/requests.mjs, then make contract-update", route)
+		}
+	}
+}
