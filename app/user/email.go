@@ -17,18 +17,28 @@ const (
 	maxLabel = 63
 )
 
-// NormalEmail gives the one spelling under which an e-mail address is stored and compared: trimmed, composed (NFC), lower
-// case. ok is false for what is no address. A domain without a dot is one, since "admin@localhost" is the first admin's.
+// NormalEmail gives the one spelling under which an e-mail address is stored and compared: trimmed, composed (NFC), and without case,
+// by Unicode's simple folding, which gives a letter for each letter: Σ, σ and ς are σ, ẞ is ß and not ss. The Turkish İ and ı have no
+// case there: they are neither i nor each other, so that nobody gets into ali@ who owns alı@. ok is false for what is no address. A
+// domain without a dot is one, since "admin@localhost" is the first admin's.
 func NormalEmail(s string) (email string, ok bool) {
 	if !utf8.ValidString(s) || len(s) > 4*MaxEmail {
 		return "", false
 	}
-	e := norm.NFC.String(strings.ToLower(norm.NFC.String(trim(s))))
+	e := norm.NFC.String(strings.Map(folded, norm.NFC.String(trim(s))))
 	at := strings.LastIndexByte(e, '@')
 	if at < 0 || len(e) > MaxEmail || !localPart(e[:at]) || !domain(e[at+1:]) {
 		return "", false
 	}
 	return e, true
+}
+
+// folded gives the one letter that stands for all that differ from r by case alone.
+func folded(r rune) rune {
+	if unicode.SimpleFold(r) == r {
+		return r
+	}
+	return unicode.ToLower(unicode.ToUpper(r))
 }
 
 // localPart takes unquoted ones alone: the quoted ones are spellings that no mailbox needs.
@@ -57,10 +67,6 @@ func domainRune(r rune) bool {
 	return r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
 }
 
-func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
+func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !blank(r) }
 
 func trim(s string) string { return strings.TrimSpace(s) }
-
-func contains(s string, tables ...*unicode.RangeTable) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return unicode.In(r, tables...) }) >= 0
-}

@@ -3,6 +3,7 @@ package user_test
 import (
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -20,12 +21,38 @@ func TestNormalEmail(t *testing.T) {
 		"admin@localhost":        "admin@localhost",
 		"a.b+c_d-e'f@x-y.z":      "a.b+c_d-e'f@x-y.z",
 		"ΜΑΡΊΑ@παράδειγμα.ΕΛ":    "μαρία@παράδειγμα.ελ",
+		"ΣΑΣ@ΟΔΟΣ.ΕΛ":            "σασ@οδοσ.ελ",
+		"σας@οδος.ελ":            "σασ@οδοσ.ελ",
+		"STRA\u1e9eE@x":          "stra\u00dfe@x",
+		"strasse@x":              "strasse@x",
+		"\u017fam@\u212aelvin":   "sam@kelvin",
+		"AL\u0130@x":             "al\u0130@x",
+		"al\u0131@x":             "al\u0131@x",
+		"ALI@x":                  "ali@x",
+		"\u00b5@x":               "\u03bc@x",
 		"Jose\u0301@example.com": "jos\u00e9@example.com",
 		longest:                  longest,
 	} {
 		got, ok := user.NormalEmail(given)
 		require.True(t, ok, given)
 		require.Equal(t, want, got)
+	}
+}
+
+func TestCaseIsNoDifferenceForAnyLetter(t *testing.T) {
+	t.Parallel()
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		if !unicode.IsLetter(r) {
+			continue
+		}
+		normal, ok := user.NormalEmail(string(r) + "@x")
+		if !ok {
+			continue // it shows nothing
+		}
+		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+			same, ok := user.NormalEmail(string(other) + "@x")
+			require.True(t, ok && same == normal, "%U and %U", r, other)
+		}
 	}
 }
 
@@ -40,6 +67,9 @@ func TestWhatIsNoEmail(t *testing.T) {
 		"space":                      "ada lovelace@example.com",
 		"no-break space":             "ada\u00a0@example.com",
 		"zero-width space":           "ada\u200b@example.com",
+		"zero-width joiner":          "ada\u200d@example.com",
+		"turned around":              "\u202eada@example.com",
+		"filler":                     "\u3164@example.com",
 		"line end":                   "ada@example.com\nbcc: eve@example.com",
 		"NUL":                        "ada\x00@example.com",
 		"display name":               "Ada <ada@example.com>",

@@ -2,7 +2,6 @@ package user
 
 import (
 	"fmt"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -43,8 +42,8 @@ func (v *violations) name(s string) string {
 	switch length := utf8.RuneCountInString(n); {
 	case length == 0 || length > MaxName:
 		v.add("body.name", "must have 1 to %d characters", MaxName)
-	case !utf8.ValidString(n) || contains(n, unicode.Cc, unicode.Zl, unicode.Zp):
-		v.add("body.name", "must not contain control characters")
+	case !utf8.ValidString(n) || !legible(n):
+		v.add("body.name", "must not contain control characters, nor characters that cannot be seen")
 	}
 	return n
 }

@@ -1,6 +1,8 @@
 package usertest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -67,6 +69,37 @@ func adminsRaced(t *testing.T, b *bench) {
 		}
 		require.Equal(t, principal.RoleAdmin, b.stored(t, kept.ID).Role)
 	}
+}
+
+// adminsCrowd has everybody end everybody: each admin is named by four callers, each time by another one.
+func adminsCrowd(t *testing.T, b *bench) {
+	admins := make([]user.User, 16)
+	for i := range admins {
+		admins[i] = b.admin(t, fmt.Sprintf("admin%d@example.com", i))
+	}
+	last := 0
+	for _, err := range atOnce(func(i int) error {
+		by, whom := caller(admins[(i+1+i/16)%16]), admins[i%16]
+		if i/16%2 == 0 {
+			return b.delete.Handle(b.request, command.DeleteUser{Caller: by, ID: whom.ID})
+		}
+		_, err := b.update.Handle(b.request, command.UpdateUser{Caller: by, ID: whom.ID, Role: new(principal.RoleUser)})
+		return err
+	}) {
+		switch {
+		case errors.Is(err, user.ErrLastAdmin):
+			last++
+		case err != nil:
+			require.ErrorIs(t, err, user.ErrNotFound)
+		}
+	}
+	require.Positive(t, last)
+	var left user.Admins
+	require.NoError(t, b.Store.Atomically(b.request, func(ctx context.Context, tx command.Tx) (err error) {
+		left, err = tx.Admins(ctx)
+		return err
+	}))
+	require.Len(t, left, 1)
 }
 
 func firstAdmin(t *testing.T, b *bench) {

@@ -57,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"a deleted account leaves an event and no row", deleted},
 		{"the last admin stays", lastAdmin},
 		{"two admins who demote each other do not both succeed", adminsRaced},
+		{"of 64 who demote and delete 16 admins one finds the last", adminsCrowd},
 		{"64 who change one account lose nothing", crowd},
 		{"a change meant for another version is refused", otherVersion},
 		{"that an account moved is said before that it is the last admin's", movedAdmin},
