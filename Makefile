@@ -32,6 +32,10 @@ test: ## the tests that need nothing but Go
 test-all: ## every test, with the race detector, a private MariaDB and an external nats-server
 	CI=true deploy/local/with.sh go test -race -shuffle=on -timeout 20m ./...
 
+.PHONY: fuzz-short
+fuzz-short: ## every fuzz target for a few seconds; FUZZTIME=1m for longer
+	.ci/fuzz
+
 .PHONY: vet
 vet: ## go vet
 	go vet ./...

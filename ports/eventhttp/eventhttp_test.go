@@ -49,7 +49,7 @@ type api struct {
 	outbox  *sqldb.Outbox
 }
 
-func setup(t *testing.T) api {
+func setup(t testing.TB) api {
 	t.Helper()
 	db := sqldbtest.Open(t, "sqlite:", eventsql.Migrations)
 	outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: contract.SourceEvent, NewID: uuid.New, Now: time.Now})

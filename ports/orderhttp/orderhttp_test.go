@@ -50,7 +50,7 @@ type api struct {
 	outbox  *sqldb.Outbox
 }
 
-func setup(t *testing.T) api {
+func setup(t testing.TB) api {
 	t.Helper()
 	return setupOn(t, "sqlite:")
 }
@@ -68,7 +68,7 @@ func onBoth(t *testing.T, test func(t *testing.T, a api)) {
 	})
 }
 
-func setupOn(t *testing.T, url string) api {
+func setupOn(t testing.TB, url string) api {
 	t.Helper()
 	newID := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 	db := sqldbtest.Open(t, url, ordersql.Migrations)

@@ -38,7 +38,7 @@ const (
 
 // countingHasher counts what costs time.
 type countingHasher struct {
-	*argon.Hasher
+	command.Hasher
 
 	count atomic.Int64
 }
@@ -55,7 +55,7 @@ func (h *countingHasher) Verify(ctx context.Context, hash, password string) (boo
 
 // api is the user service's API on a real store, with the first admin made.
 type api struct {
-	t       *testing.T
+	t       testing.TB
 	handler http.Handler
 	hasher  *countingHasher
 	admin   string // the admin's token
@@ -69,13 +69,18 @@ func setup(t *testing.T) *api {
 }
 
 // setupWith leaves it to the test to sign the admin in.
-func setupWith(t *testing.T, admin command.EnsureAdmin) *api {
+func setupWith(t testing.TB, admin command.EnsureAdmin) *api {
+	t.Helper()
+	return setupHashing(t, admin, argon.New(2, rand.Reader))
+}
+
+func setupHashing(t testing.TB, admin command.EnsureAdmin, passwords command.Hasher) *api {
 	t.Helper()
 	newID := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 	db := sqldbtest.Open(t, "sqlite:", usersql.Migrations)
 	outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: contract.SourceUser, NewID: newID, Now: time.Now})
 	store := usersql.NewStore(db, outbox)
-	hasher := &countingHasher{Hasher: argon.New(2, rand.Reader)}
+	hasher := &countingHasher{Hasher: passwords}
 	keys, err := jwks.NewKeyring(jwks.KeyringConfig{
 		Store: store, Secret: []byte("secret"), Random: rand.Reader, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
@@ -144,7 +149,7 @@ func (a *api) refused(token, method, target, body string, status int, code strin
 	return p
 }
 
-func decode[T any](t *testing.T, body string) (v T) {
+func decode[T any](t testing.TB, body string) (v T) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(body), &v), body)
 	return v

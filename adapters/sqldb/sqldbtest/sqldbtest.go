@@ -43,13 +43,13 @@ func MySQL(t *testing.T) string {
 }
 
 // Open gives a fresh, migrated database that is closed, and on MySQL dropped, with the test.
-func Open(t *testing.T, url string, migrations fs.FS) *sqldb.DB {
+func Open(t testing.TB, url string, migrations fs.FS) *sqldb.DB {
 	t.Helper()
 	return OpenConfig(t, sqldb.Config{URL: url}, migrations)
 }
 
 // OpenConfig is Open with limits of the test's own; folder and name are chosen here.
-func OpenConfig(t *testing.T, cfg sqldb.Config, migrations fs.FS) *sqldb.DB {
+func OpenConfig(t testing.TB, cfg sqldb.Config, migrations fs.FS) *sqldb.DB {
 	t.Helper()
 	var random [6]byte
 	_, err := rand.Read(random[:])
@@ -69,7 +69,7 @@ func OpenConfig(t *testing.T, cfg sqldb.Config, migrations fs.FS) *sqldb.DB {
 	return db
 }
 
-func drop(t *testing.T, db *sqldb.DB, name string) {
+func drop(t testing.TB, db *sqldb.DB, name string) {
 	t.Helper()
 	err := db.Atomically(context.Background(), func(ctx context.Context, tx *sqldb.Tx) error {
 		_, err := tx.Exec(ctx, "DROP DATABASE `"+name+"`")

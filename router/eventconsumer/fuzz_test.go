@@ -1,0 +1,32 @@
+package eventconsumer
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/app/event"
+	"github.com/millrace/millrace/router"
+)
+
+// FuzzPoisonMetadata has a stranger write what a consumer says of the message that it gave up.
+func FuzzPoisonMetadata(f *testing.F) {
+	f.Add("poison.order-customers", "", "events.user.created.v1", "undecodable", "12", "2", "2026-03-01T10:00:00.5Z", "", []byte("raw"))
+	f.Add("poison.", "c", "", "\xff\x00", "-1", "99999999999999999999", "once", "0000-01-01T00:00:00Z", []byte(nil))
+	f.Fuzz(func(t *testing.T, subject, consumer, from, reason, attempts, round, first, last string, data []byte) {
+		m := event.Message{ID: uuid.Nil.String(), Subject: subject, Data: data, Metadata: map[string]string{
+			router.MetaPoisonConsumer: consumer, router.MetaPoisonSubject: from, router.MetaPoisonReason: reason,
+			router.MetaPoisonAttempts: attempts, router.MetaRound: round, router.MetaPoisonFirst: first, router.MetaPoisonLast: last,
+		}}
+		g := givenUp(m)
+		if consumer != "" && g.Consumer != consumer || g.Reason != reason {
+			t.Fatalf("%+v", g)
+		}
+		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		if p := event.NewPoison(m, g, now); p.Attempts < 0 || p.Round < 0 || len(p.Reason) > 2048 || len(p.Consumer) > 255 ||
+			p.LastFailedAt.Year() > 9999 || p.EventID == uuid.Nil {
+			t.Fatalf("%+v", p)
+		}
+	})
+}
