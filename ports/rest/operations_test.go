@@ -66,6 +66,17 @@ func TestFailureWithWordsForEverybodyIsTold(t *testing.T) {
 		text(t, f.get(t, "/readyz")))
 }
 
+func TestCallerWhoLeavesSaysNothingOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(cfg *rest.Config) {
+		cfg.Checks = []rest.Check{{Name: "database", Probe: func(ctx context.Context) error { return ctx.Err() }}}
+	})
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	require.Equal(t, 200, f.do(t, httptest.NewRequestWithContext(gone, http.MethodGet, "/readyz", nil)).StatusCode)
+	require.Empty(t, f.log.lines(t), "no check has failed")
+}
+
 func TestFailedCheckIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *rest.Config) {

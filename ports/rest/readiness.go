@@ -56,7 +56,7 @@ type checkReport struct {
 }
 
 func (rd *readiness) serve(w http.ResponseWriter, r *http.Request, draining bool) {
-	report := rd.probe(r.Context())
+	report := rd.probe(context.WithoutCancel(r.Context())) // a caller who leaves says nothing of the database
 	if draining {
 		report.Status = "draining"
 	}
