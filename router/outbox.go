@@ -47,6 +47,9 @@ type Backlog struct {
 	Oldest time.Time // of the oldest row; zero where none waits
 }
 
+// PageBytes bounds what one read of an outbox holds in memory: its rows may be of 1 KiB or of 1 MiB.
+const PageBytes = 16 << 20
+
 // Outbox is a service's outbox and the lease of the one relay that empties it. The lease is kept on the database's clock and
 // has an epoch, which grows with each holder.
 type Outbox interface {
@@ -57,7 +60,8 @@ type Outbox interface {
 	// Release ends the lease of epoch, if it still stands, so that another may take it at once.
 	Release(ctx context.Context, epoch int64) error
 
-	// Pending reads up to limit unacknowledged rows behind the row after, by ID, without a lock.
+	// Pending reads up to limit unacknowledged rows behind the row after, by ID, without a lock. It ends with the row that makes them
+	// PageBytes long.
 	Pending(ctx context.Context, after int64, limit int) ([]Pending, error)
 	// Mark stores the acknowledgements of rows. The error is ErrLeaseLost, and nothing is stored, where epoch is over.
 	Mark(ctx context.Context, epoch int64, rows []Published) error

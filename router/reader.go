@@ -9,6 +9,7 @@ import (
 type page struct {
 	after int64
 	rows  []Pending
+	more  bool // there may be rows behind them
 	err   error
 }
 
@@ -18,11 +19,12 @@ type reader struct {
 	requests chan int64 // the row after which the page begins
 	pages    chan *page
 	log      *slog.Logger
+	limit    int // rows in the next page
 	failing  bool
 }
 
 func newReader(r *Relay) *reader {
-	return &reader{relay: r, requests: make(chan int64, 1), pages: make(chan *page, 1), log: r.log}
+	return &reader{relay: r, requests: make(chan int64, 1), pages: make(chan *page, 1), log: r.log, limit: r.cfg.Page}
 }
 
 // start works until ctx ends; then the channel that it gives is closed.
@@ -45,8 +47,24 @@ func (d *reader) start(ctx context.Context) <-chan struct{} {
 func (d *reader) read(ctx context.Context, after int64) *page {
 	ctx, cancel := context.WithTimeout(ctx, d.relay.cfg.LeaseTTL)
 	defer cancel()
-	rows, err := d.relay.cfg.Outbox.Pending(ctx, after, d.relay.cfg.Page)
-	return &page{after: after, rows: rows, err: err}
+	p := &page{after: after}
+	p.rows, p.err = d.relay.cfg.Outbox.Pending(ctx, after, d.limit)
+	cut := sizeOf(p.rows) >= PageBytes
+	p.more = cut || len(p.rows) == d.limit
+	switch {
+	case cut: // what is asked for and not taken is read all the same
+		d.limit = len(p.rows)
+	case p.more:
+		d.limit = min(2*d.limit, d.relay.cfg.Page)
+	}
+	return p
+}
+
+func sizeOf(rows []Pending) (n int) {
+	for _, p := range rows {
+		n += len(p.Payload) + len(p.Encoded)
+	}
+	return n
 }
 
 // failed and worked write one line when reading begins to fail and one when it works again.

@@ -86,6 +86,7 @@ func (r *Relay) lead(ctx context.Context, t *tenure) {
 	defer r.metrics.resigned()
 	defer r.oldest.Store(nil)
 
+	known := map[string]*failing{}
 	for ctx.Err() == nil && t.holds() {
 		if !r.awaitBroker(ctx, t) {
 			break
@@ -96,7 +97,9 @@ func (r *Relay) lead(ctx context.Context, t *tenure) {
 			continue
 		}
 		r.compared.Store(true)
-		newStretch(r, t).run(ctx, work)
+		s := newStretch(r, t, known)
+		s.run(ctx, work)
+		known = s.w.failingOn(r.cfg.Now())
 		r.compared.Store(false)
 	}
 	r.resign(work, t)

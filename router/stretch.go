@@ -10,8 +10,8 @@ import (
 	"github.com/millrace/millrace/app/contract"
 )
 
-// stretch is a time of publishing by one holder over one connection. What it knows dies with it; before another begins, no outcome is
-// awaited any more, all marks are stored, and the broker's tail was compared.
+// stretch is a time of publishing by one holder over one connection. What it knows dies with it, but for the keys that fail for long;
+// before another begins, no outcome is awaited any more, all marks are stored, and the broker's tail was compared.
 type stretch struct {
 	*Relay
 
@@ -40,9 +40,9 @@ type result struct {
 	err            error
 }
 
-func newStretch(r *Relay, t *tenure) *stretch {
+func newStretch(r *Relay, t *tenure, failing map[string]*failing) *stretch {
 	return &stretch{
-		Relay: r, t: t, began: r.cfg.Now(), w: newWindow(r.cfg.Window), outcomes: newMailbox[result](),
+		Relay: r, t: t, began: r.cfg.Now(), w: newWindow(r.cfg.Window, failing), outcomes: newMailbox[result](),
 		marker: newMarker(r, t), reader: newReader(r), due: true,
 	}
 }
@@ -60,7 +60,6 @@ func (s *stretch) run(stop, work context.Context) {
 	cancel()
 	<-reading
 	<-marking
-	s.metrics.held.Set(0)
 }
 
 // publishAll is the loop: outcomes free the window, pages fill it.
@@ -160,7 +159,7 @@ func (s *stretch) read(after int64) {
 // turn puts a page into work. The one behind it is read meanwhile.
 func (s *stretch) turn(p *page) {
 	s.page, s.offset = p, 0
-	s.last = p.err != nil || len(p.rows) < s.cfg.Page || s.w.passIsLong()
+	s.last = p.err != nil || !p.more || s.w.passIsLong()
 	if p.err != nil {
 		s.reader.failed(p.err)
 		return

@@ -15,10 +15,18 @@ const (
 	backlogRate  = 8        // rows that follow others, and acknowledged rows without a mark, each in multiples of the window
 )
 
-// Pauses of a key whose row failed.
+// Pauses of a key whose row failed. A row that the broker refuses for good fails for ever; one that failed for a reason of the moment is
+// published within the first few of them.
 const (
 	failMin = 100 * time.Millisecond
-	failMax = 5 * time.Second
+	failMax = 2 * time.Minute
+)
+
+// Of the failing keys, those are told to the next stretch that failed more than a few times, unless there are too many: then it is
+// not they that are at fault.
+const (
+	lasting    = 4
+	maxLasting = 1000
 )
 
 // window is the relay's account of the rows it works on: which may be published now, and which not yet or not again. It does
@@ -76,9 +84,9 @@ type retirement struct {
 	ids   []int64
 }
 
-func newWindow(limit int) *window {
+func newWindow(limit int, known map[string]*failing) *window {
 	return &window{
-		limit: limit, rows: map[int64]*windowRow{}, lanes: map[string]*lane{}, failing: map[string]*failing{},
+		limit: limit, rows: map[int64]*windowRow{}, lanes: map[string]*lane{}, failing: known,
 		passed: map[string]bool{}, seen: map[int64]bool{}, seenLast: map[int64]bool{},
 	}
 }
@@ -271,6 +279,17 @@ func (w *window) retryDue(now time.Time) {
 			f.asked, w.again = true, true
 		}
 	}
+}
+
+// failingOn gives the keys that fail for long, for the window of the next stretch. One that was not tried for a while is gone.
+func (w *window) failingOn(now time.Time) map[string]*failing {
+	known := map[string]*failing{}
+	for key, f := range w.failing {
+		if f.failures > lasting && now.Sub(f.until) < failMax && len(known) < maxLasting {
+			known[key] = &failing{failures: f.failures, until: f.until}
+		}
+	}
+	return known
 }
 
 // held counts the keys that a failure holds.

@@ -26,7 +26,7 @@ func ack(t *testing.T, w *window, id int64) *Pending {
 
 func TestWindowPublishesOneRowOfAKeyAtATimeInOrder(t *testing.T) {
 	t.Parallel()
-	w := newWindow(10)
+	w := newWindow(10, map[string]*failing{})
 	w.startPass()
 	require.True(t, w.take(row(1, "a", 1), true, noon))
 	require.False(t, w.take(row(3, "a", 3), true, noon))
@@ -42,7 +42,7 @@ func TestWindowPublishesOneRowOfAKeyAtATimeInOrder(t *testing.T) {
 
 func TestWindowKeepsStreamsApartAndRowsWithoutAKey(t *testing.T) {
 	t.Parallel()
-	w := newWindow(10)
+	w := newWindow(10, map[string]*failing{})
 	w.startPass()
 	poison := row(2, "a", 0)
 	poison.Topic = "poison.order-customers"
@@ -54,7 +54,7 @@ func TestWindowKeepsStreamsApartAndRowsWithoutAKey(t *testing.T) {
 
 func TestWindowTakesNoRowTwice(t *testing.T) {
 	t.Parallel()
-	w := newWindow(10)
+	w := newWindow(10, map[string]*failing{})
 	w.startPass()
 	w.beginRead()
 	require.True(t, w.take(row(1, "a", 1), true, noon))
@@ -77,7 +77,7 @@ func TestWindowTakesNoRowTwice(t *testing.T) {
 
 func TestWindowHoldsAFailingKeyOnly(t *testing.T) {
 	t.Parallel()
-	w := newWindow(10)
+	w := newWindow(10, map[string]*failing{})
 	w.startPass()
 	require.True(t, w.take(row(1, "a", 1), true, noon))
 	require.False(t, w.take(row(2, "a", 2), true, noon))
@@ -107,7 +107,7 @@ func TestWindowHoldsAFailingKeyOnly(t *testing.T) {
 
 func TestWindowDoubtsRowsBehindThePageThatMightHaveMissedTheirPredecessor(t *testing.T) {
 	t.Parallel()
-	w := newWindow(10)
+	w := newWindow(10, map[string]*failing{})
 	w.startPass()
 	require.True(t, w.take(row(1, "z", 1), true, noon))
 	require.True(t, w.take(row(50, "first", 1), false, noon), "nothing precedes number 1")
@@ -127,7 +127,7 @@ func TestWindowDoubtsRowsBehindThePageThatMightHaveMissedTheirPredecessor(t *tes
 
 func TestWindowTakesADoubtfulRowAtItsSecondSight(t *testing.T) {
 	t.Parallel()
-	w := newWindow(10)
+	w := newWindow(10, map[string]*failing{})
 	w.startPass()
 	require.False(t, w.take(row(60, "a", 7), false, noon))
 	w.startPass()
@@ -143,7 +143,7 @@ func TestWindowTakesADoubtfulRowAtItsSecondSight(t *testing.T) {
 
 func TestWindowBoundsWhatItRemembers(t *testing.T) {
 	t.Parallel()
-	w := newWindow(40)
+	w := newWindow(40, map[string]*failing{})
 	w.startPass()
 	for id := range int64(maxFollowers + 100) {
 		w.take(row(id+1, "hot", id+1), true, noon)
@@ -156,7 +156,7 @@ func TestWindowBoundsWhatItRemembers(t *testing.T) {
 	}
 	require.True(t, w.again, "a pass finds the rest")
 
-	w = newWindow(4)
+	w = newWindow(4, map[string]*failing{})
 	w.startPass()
 	for id := range int64(4 * backlogRate) {
 		require.False(t, w.full())
@@ -168,7 +168,7 @@ func TestWindowBoundsWhatItRemembers(t *testing.T) {
 	w.marked([]int64{1, 2, 3})
 	require.False(t, w.full(), "rows that wait for the end of a read do not, because the read may wait for room")
 
-	w = newWindow(4)
+	w = newWindow(4, map[string]*failing{})
 	w.startPass()
 	for id := range int64(4*backlogRate + 1) {
 		require.False(t, w.full())
@@ -178,7 +178,7 @@ func TestWindowBoundsWhatItRemembers(t *testing.T) {
 	w.failed(1, noon)
 	require.False(t, w.full())
 
-	w = newWindow(4)
+	w = newWindow(4, map[string]*failing{})
 	w.startPass()
 	for id := range int64(4) {
 		require.False(t, w.full())
@@ -188,7 +188,7 @@ func TestWindowBoundsWhatItRemembers(t *testing.T) {
 	ack(t, w, 1)
 	require.False(t, w.full())
 
-	w = newWindow(4)
+	w = newWindow(4, map[string]*failing{})
 	w.startPass()
 	big := row(1, "a", 1)
 	big.Payload = make([]byte, maxBytes)
@@ -196,4 +196,41 @@ func TestWindowBoundsWhatItRemembers(t *testing.T) {
 	require.True(t, w.full(), "payloads fill it")
 	ack(t, w, 1)
 	require.False(t, w.full())
+}
+
+func TestKeyThatFailsForLongIsTriedEverMoreSeldom(t *testing.T) {
+	t.Parallel()
+	w, now := newWindow(10, map[string]*failing{}), noon
+	fail := func() {
+		w.startPass()
+		require.True(t, w.take(row(1, "a", 1), true, now))
+		w.failed(1, now)
+	}
+	fail()
+	w = newWindow(10, w.failingOn(now))
+	require.Zero(t, w.held(), "once is nothing to remember")
+	for n := range 20 {
+		now = now.Add(failMax)
+		fail()
+		if n >= lasting {
+			w = newWindow(10, w.failingOn(now))
+		}
+	}
+	require.Equal(t, 1, w.held(), "known in the next stretch, too")
+	w.startPass()
+	require.False(t, w.take(row(1, "a", 1), true, now.Add(time.Minute)))
+	require.True(t, w.take(row(2, "b", 1), true, now), "others go on")
+	w.retryDue(now.Add(failMax))
+	require.True(t, w.again)
+	w.startPass()
+	require.True(t, w.take(row(1, "a", 1), true, now.Add(failMax)))
+	ack(t, w, 1)
+	require.Empty(t, w.failingOn(now))
+
+	w = newWindow(10, map[string]*failing{})
+	for range 20 {
+		now = now.Add(failMax)
+		fail()
+	}
+	require.Empty(t, w.failingOn(now.Add(time.Hour)), "a row that is there no more is forgotten")
 }

@@ -336,3 +336,43 @@ func TestStatementThatWasNeverSentUndoesNobodyElse(t *testing.T) {
 		require.Equal(t, n/2, count(t, db, "SELECT COUNT(*) FROM things"), "what was acknowledged is there")
 	})
 }
+
+// Rows that a closure leaves open would keep its writer waiting for ever.
+func TestClosureThatLeavesRowsOpenHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, things, func(t *testing.T, db *sqldb.DB) {
+		require.NoError(t, db.Atomically(t.Context(), insert(1)))
+		open := func(ctx context.Context, tx *sqldb.Tx) error {
+			_, err := tx.Query(ctx, "SELECT id FROM things") //nolint:sqlclosecheck,rowserrcheck // left open on purpose
+			return err
+		}
+		for range 8 { // more than there are writers
+			require.NoError(t, db.Atomically(t.Context(), open))
+			require.PanicsWithValue(t, "broken", func() {
+				_ = db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+					_ = open(ctx, tx)
+					panic("broken")
+				})
+			})
+		}
+		require.NoError(t, db.Atomically(t.Context(), insert(2)))
+		require.Equal(t, 2, count(t, db, "SELECT COUNT(*) FROM things"))
+	})
+}
+
+func TestTransactionWithinATransactionIsAnError(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, things, func(t *testing.T, db *sqldb.DB) {
+		other := sqldbtest.Open(t, "sqlite:", things)
+		err := db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+			if err := other.Atomically(ctx, insert(1)); err != nil {
+				return err
+			}
+			require.NoError(t, insert(1)(ctx, tx))
+			return db.Atomically(ctx, insert(2))
+		})
+		require.ErrorContains(t, err, "a transaction within a transaction")
+		require.Zero(t, count(t, db, "SELECT COUNT(*) FROM things"))
+		require.Equal(t, 1, count(t, other, "SELECT COUNT(*) FROM things"), "another database is none of it")
+	})
+}

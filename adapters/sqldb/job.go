@@ -15,6 +15,12 @@ type job struct {
 	done chan error // the outcome: after this nothing of fn runs again
 }
 
+// errNested says that a closure asked for another transaction, which would wait for the one that it is in.
+var errNested = errors.New("a transaction within a transaction: use the one that is given")
+
+// inside marks the context of a closure; its value is the database.
+type inside struct{}
+
 // errUnwound stands in for the result of a closure that panicked or left its goroutine.
 var errUnwound = errors.New("the closure did not return")
 
@@ -38,6 +44,9 @@ func (db *DB) aside(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 func (d *door) through(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	if !d.ready.Load() {
 		return ErrAway
+	}
+	if ctx.Value(inside{}) == d.DB {
+		return errNested
 	}
 	j := &job{ctx: ctx, fn: fn, turn: make(chan *Tx), ran: make(chan error), done: make(chan error, 1)}
 	select {
@@ -66,7 +75,7 @@ func (j *job) run(tx *Tx) {
 			<-j.done
 		}
 	}()
-	err := j.fn(context.WithoutCancel(j.ctx), tx)
+	err := j.fn(context.WithValue(context.WithoutCancel(j.ctx), inside{}, tx.db), tx)
 	returned = true
 	j.ran <- err
 }

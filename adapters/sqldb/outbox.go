@@ -105,7 +105,7 @@ func (o *Outbox) Pending(ctx context.Context, after int64, limit int) (pending [
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	for size := 0; size < router.PageBytes && rows.Next(); {
 		var (
 			p         router.Pending
 			id        uuid.UUID
@@ -116,6 +116,7 @@ func (o *Outbox) Pending(ctx context.Context, after int64, limit int) (pending [
 		}
 		p.MessageID, p.CreatedAt = id.String(), FromMicros(createdAt)
 		pending = append(pending, p)
+		size += len(p.Payload) + len(p.Encoded)
 	}
 	return pending, rows.Err()
 }

@@ -3,6 +3,7 @@ package sqldb_test
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -226,5 +227,22 @@ func TestPoisonMessageIsOneThatEveryBrokerTakes(t *testing.T) {
 		require.Equal(t, "kept", m["a%2Fb"])
 		require.Equal(t, "payload", m[router.MetaPoisonOmitted])
 		require.Empty(t, row.Payload, "what no broker could take stays in its stream")
+	})
+}
+
+func TestPageOfTheOutboxIsBoundedInBytes(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		const n = 40
+		length := router.PageBytes / 32 // 512 KiB, less what comes with it
+		for i := range n {
+			require.NoError(t, k.db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+				return k.outbox.Add(ctx, tx, sqldb.Entry{MessageID: uuid.New(), Topic: "poison.x", Key: strconv.Itoa(i), Payload: make([]byte, length)})
+			}))
+		}
+		first := k.pending()
+		require.Less(t, len(first), n)
+		rest, err := k.outbox.Pending(t.Context(), first[len(first)-1].ID, 1000)
+		require.NoError(t, err)
+		require.Len(t, rest, n-len(first))
 	})
 }

@@ -19,7 +19,7 @@ func TestTransactionsReadWhatIsCommittedMeanwhile(t *testing.T) {
 			var n int
 			require.NoError(t, tx.QueryRow(ctx, "SELECT COUNT(*) FROM things").Scan(&n))
 			require.Equal(t, want, n)
-			require.NoError(t, db.Atomically(ctx, insert(want)), "on another connection")
+			require.NoError(t, db.Atomically(t.Context(), insert(want)), "on another connection")
 		}
 		return nil
 	})

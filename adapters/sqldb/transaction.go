@@ -37,7 +37,7 @@ func (db *DB) begin(shared bool) (*transaction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errConnect, err)
 	}
-	t := &transaction{db: db, tx: &Tx{dialect: db.dialect, conn: conn, defers: shared && db.dialect == MySQL}}
+	t := &transaction{db: db, tx: &Tx{db: db, dialect: db.dialect, conn: conn, defers: shared && db.dialect == MySQL}}
 	if db.dialect == SQLite {
 		if _, err := t.tx.exec("BEGIN IMMEDIATE"); err != nil {
 			t.rollback()
@@ -54,6 +54,7 @@ func (t *transaction) call(j *job, g guard) error {
 	t.tx.deferred.own = len(t.tx.deferred.rows)
 	j.turn <- t.tx
 	err := <-j.ran
+	t.tx.letGo()
 	if err != nil {
 		t.tx.outbox = t.tx.outbox[:wanted]
 		t.tx.deferred.rows = t.tx.deferred.rows[:t.tx.deferred.own]

@@ -16,6 +16,7 @@ var errEnded = errors.New("the transaction has ended")
 // It remembers an error that ended the transaction on the server: every further statement is refused and nothing is committed,
 // even if the closure swallowed the error. Otherwise the next statement would commit by itself.
 type Tx struct {
+	db      *DB
 	dialect Dialect
 	conn    *sql.Conn
 	ended   error   // the error that ended it
@@ -25,6 +26,7 @@ type Tx struct {
 
 	defers   bool // other closures may share it, and the server can
 	deferred deferral
+	read     []*sql.Rows // by the closure whose turn it is
 }
 
 // guard is the savepoint of a closure that shares the transaction. It is set with the closure's first change: most that fail have
@@ -80,7 +82,16 @@ func (tx *Tx) Query(_ context.Context, query string, args ...any) (*Rows, error)
 	if err != nil {
 		return nil, tx.note(err)
 	}
+	tx.read = append(tx.read, rows)
 	return &Rows{rows: rows, note: tx.note}, nil
+}
+
+// letGo closes what a closure left open: rows that nobody closes keep the connection, and its writer, for ever.
+func (tx *Tx) letGo() {
+	for _, rows := range tx.read {
+		_ = tx.note(rows.Close()) //nolint:sqlclosecheck // this is where they are closed
+	}
+	tx.read = nil
 }
 
 // QueryRow reads one row; Scan gives sql.ErrNoRows where there is none.

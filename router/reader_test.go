@@ -1,0 +1,46 @@
+package router
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// shelf is an outbox whose rows all have one length.
+type shelf struct {
+	Outbox
+
+	rows, length int
+	asked        []int
+}
+
+func (s *shelf) Pending(_ context.Context, after int64, limit int) (pending []Pending, err error) {
+	s.asked = append(s.asked, limit)
+	for id := after + 1; id <= int64(s.rows) && len(pending) < limit && sizeOf(pending) < PageBytes; id++ {
+		pending = append(pending, Pending{ID: id, Payload: make([]byte, s.length)})
+	}
+	return pending, nil
+}
+
+func TestPageOfLongRowsIsShortAndNotTheLast(t *testing.T) {
+	t.Parallel()
+	s := &shelf{rows: 40, length: PageBytes / 16}
+	d := newReader(&Relay{cfg: RelayConfig{Outbox: s, Page: 500, LeaseTTL: time.Minute}})
+	first := d.read(t.Context(), 0)
+	require.Len(t, first.rows, 16)
+	require.True(t, first.more, "cut short")
+	require.True(t, d.read(t.Context(), 16).more)
+	last := d.read(t.Context(), 32)
+	require.Len(t, last.rows, 8)
+	require.False(t, last.more)
+	require.Equal(t, []int{500, 16, 16}, s.asked, "no more is asked for than is taken")
+
+	s.length = 1
+	for range 8 {
+		require.Len(t, d.read(t.Context(), 0).rows, min(40, s.asked[len(s.asked)-1]))
+	}
+	require.Equal(t, 32, s.asked[4], "more again once rows are short")
+	require.False(t, d.read(t.Context(), 0).more)
+}
