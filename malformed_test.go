@@ -120,6 +120,7 @@ func (n *node) checked(c malformed) int {
 		if status >= http.StatusInternalServerError && status != http.StatusNotImplemented && status != http.StatusHTTPVersionNotSupported {
 			wrong("a failure")
 		}
+	case status == http.StatusServiceUnavailable && strings.Contains(body, `"unready"`): // a busy machine's probes take too long; it says so
 	case status >= http.StatusInternalServerError:
 		wrong("a failure of ours")
 	case c.refused && status < http.StatusBadRequest:

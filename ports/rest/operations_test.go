@@ -90,6 +90,18 @@ func TestFailedCheckIsLoggedOnce(t *testing.T) {
 	require.Equal(t, "readiness check failed", lines[0]["msg"])
 }
 
+func TestCallerWhoLeavesMakesNoCheckFail(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(cfg *rest.Config) {
+		cfg.Checks = []rest.Check{{Name: "database", Probe: func(ctx context.Context) error { return ctx.Err() }}}
+	})
+	left, cancel := context.WithCancel(t.Context())
+	cancel()
+	res := f.do(t, httptest.NewRequestWithContext(left, http.MethodGet, "/readyz", http.NoBody))
+	require.Equal(t, http.StatusOK, res.StatusCode, text(t, res))
+	require.Empty(t, f.log.lines(t))
+}
+
 func TestRequestsAreCounted(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -67,9 +67,9 @@ func (rd *readiness) serve(w http.ResponseWriter, r *http.Request, draining bool
 	_ = writeJSON(w, report) // strings and maps of them can always be written
 }
 
-// probe runs all checks at once.
+// probe runs all checks at once. They go on without a caller who leaves: otherwise anybody could make them fail, and the log say so.
 func (rd *readiness) probe(ctx context.Context) readinessReport {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 	defer cancel()
 	errs := make([]error, len(rd.checks))
 	var wg sync.WaitGroup
