@@ -48,11 +48,12 @@ type Guard struct {
 	known  KnownAddresses
 	key    []byte
 	now    func() time.Time
+	turns  *turns
 }
 
 // NewGuard returns a guard; nil limits let everything pass. key makes the marks of addresses.
 func NewGuard(limits Limits, known KnownAddresses, key []byte, now func() time.Time) *Guard {
-	return &Guard{limits: limits, known: known, key: key, now: now}
+	return &Guard{limits: limits, known: known, key: key, now: now, turns: newTurns()}
 }
 
 // attempt is a password that somebody gives for an account. The account's ID is zero where there is none: then everything goes on as if
@@ -69,6 +70,11 @@ func (g *Guard) check(ctx context.Context, a attempt, verify func() (fits bool, 
 	if g.limits == nil {
 		return verify()
 	}
+	done, err := g.wait(ctx, a)
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	taken, err := g.take(ctx, a)
 	if err != nil {
 		return false, err
@@ -81,6 +87,24 @@ func (g *Guard) check(ctx context.Context, a attempt, verify func() (fits bool, 
 		err = giving
 	}
 	return fits && err == nil, err
+}
+
+// fromOneAtOnce is how many attempts of one address are in work at a time: more than are hashed at once, and far fewer than may fail.
+const fromOneAtOnce = 16
+
+// wait lets attempts at one account from one address go on one after the other, and of one address only a few at a time. What those in work
+// have taken and will give back is then too little to have others refused, who give the right password.
+func (g *Guard) wait(ctx context.Context, a attempt) (done func(), err error) {
+	one, err := g.turns.take(ctx, a.email+" from "+a.network, 1)
+	if err != nil {
+		return nil, err
+	}
+	all, err := g.turns.take(ctx, a.network, fromOneAtOnce)
+	if err != nil {
+		one()
+		return nil, err
+	}
+	return func() { all(); one() }, nil
 }
 
 // bucket is one that an attempt takes from.

@@ -88,6 +88,26 @@ func guessedAtOnce(t *testing.T, b *bench) {
 	require.EqualValues(t, 10, b.hasher.spent.Load()-spent)
 }
 
+func rightAtOnce(t *testing.T, b *bench) {
+	b.limited()
+	const users, each = 5, 50 // more than may fail, for one account and from one address
+	var (
+		callers sync.WaitGroup
+		failed  = make([]error, users*each)
+	)
+	for i := range users {
+		b.registered(t, fmt.Sprintf("user%d@example.com", i))
+	}
+	for i := range failed {
+		callers.Go(func() {
+			c := command.SignIn{Email: fmt.Sprintf("user%d@example.com", i%users), Password: password, Network: "192.0.2.1/32"}
+			_, failed[i] = b.signIn.Handle(b.request, c)
+		})
+	}
+	callers.Wait()
+	require.NoError(t, errors.Join(failed...))
+}
+
 func guessedForMany(t *testing.T, b *bench) {
 	b.limited()
 	b.registered(t, "ada@example.com")

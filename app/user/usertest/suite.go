@@ -88,6 +88,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"a password is the same in each spelling of its characters", passwordSpelled},
 		{"an account's password is guessed 10 times from one address", guessedFromOne},
 		{"of 1000 who guess at once 10 are heard", guessedAtOnce},
+		{"the right password is heard, however many give it at once", rightAtOnce},
 		{"100 passwords are guessed from one address, for whatever accounts", guessedForMany},
 		{"guesses from many addresses slow an account down and lock nobody out", guessedFromMany},
 		{"a current password is guessed no more often than one to sign in", guessedCurrent},
