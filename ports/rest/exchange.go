@@ -92,7 +92,7 @@ var (
 	headerNoSniff    = []string{"nosniff"}
 	headerNoReferrer = []string{"no-referrer"}
 	headerNoFrame    = []string{"DENY"}
-	headerNoContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	headerNoContent  = []string{"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
 	headerSameOrigin = []string{"same-origin"}
 	headerNoStore    = []string{"no-store"}
 	headerGzip       = []string{"gzip"}
