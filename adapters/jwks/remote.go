@@ -16,10 +16,13 @@ import (
 // unknown key, and from time to time; while the user service is away the known ones stay good.
 type Remote struct{ keySet }
 
-// NewRemote returns a source that fetches from url, with client.
+// NewRemote returns a source that fetches from url, with client, and from nowhere else: a redirect is not followed, because whoever gives
+// the keys signs the tokens.
 func NewRemote(url string, client *http.Client, now func() time.Time) *Remote {
+	straight := *client
+	straight.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	r := &Remote{}
-	r.begin(func(ctx context.Context) (map[string]ed25519.PublicKey, error) { return fetch(ctx, client, url) }, now)
+	r.begin(func(ctx context.Context) (map[string]ed25519.PublicKey, error) { return fetch(ctx, &straight, url) }, now)
 	return r
 }
 

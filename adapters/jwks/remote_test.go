@@ -130,3 +130,16 @@ func TestUnknownKeysDoNotBurdenTheDatabase(t *testing.T) {
 	}
 	require.LessOrEqual(t, f.store.reads()-before, 5)
 }
+
+func TestKeysAreTakenFromTheirAddressAlone(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	elsewhere := serve(t, f)
+	sent := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+	t.Cleanup(sent.Close)
+	token, _, err := f.signer.Issue(t.Context(), caller)
+	require.NoError(t, err)
+	_, err = jwks.NewVerifier(jwks.NewRemote(sent.URL, sent.Client(), f.clock.now), f.clock.now).Verify(t.Context(), token)
+	require.Equal(t, fault.Unavailable, fault.KindOf(err), "%v", err)
+	require.Zero(t, elsewhere.fetched.Load())
+}
