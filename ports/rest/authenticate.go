@@ -17,7 +17,8 @@ var (
 		"Sign in first: an access token is needed in the Authorization header.")
 	errBadToken  = fault.New(fault.Unauthenticated, "invalid_token", "The access token is not valid, or not any more.")
 	errForbidden = fault.New(fault.Forbidden, "forbidden", "Your role may not do this.")
-	errPassword  = fault.New(fault.Forbidden, "password_change_required", "Your password must be changed first: PUT /api/users/{id}/password, then refresh or sign in again.")
+	errPassword  = fault.New(fault.Forbidden, "password_change_required",
+		"Your password must be changed first: PUT /api/users/{id}/password, then refresh or sign in again.")
 )
 
 // authenticate lets only a caller with a valid token and, as things are now, one of the roles pass, before anything of the body is
