@@ -30,8 +30,8 @@ const (
 )
 
 // gcPercent trades memory for time: the services hold little that lives long, and with the default of 100 a tenth of the
-// processors' time goes into collecting a heap of some 10 MiB. GOGC overrides it.
-const gcPercent = 200
+// processors' time and more goes into collecting a heap of some 10 MiB. GOGC overrides it, GOMEMLIMIT bounds it.
+const gcPercent = 400
 
 func main() {
 	if os.Getenv("GOGC") == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"time"
 )
 
@@ -16,8 +17,8 @@ const (
 
 // door is a queue of closures, and the writers that take them through transactions.
 //
-// Of its writers one works at a time, as long as it is quick: those who come meanwhile wait, and share the next transaction. A writer that
-// is held up, by a lock or a slow closure, passes the turn on.
+// Of its writers two work at a time, as long as they are quick: those who come meanwhile wait, and share the next transaction. A writer
+// that is held up, by a lock or a slow closure, passes its turn on.
 type door struct {
 	*DB
 
@@ -25,13 +26,19 @@ type door struct {
 	turn chan struct{} // who has taken from it may begin a transaction
 }
 
+// atOnce is how many writers work at a time. More of them have smaller groups, which cost more for each closure; a single one leaves the
+// processors idle while the disk syncs.
+const atOnce = 2
+
 // heldUp is how long a writer keeps the turn.
 const heldUp = 25 * time.Millisecond
 
 // open opens a door with a number of writers.
 func (db *DB) open(writers int) *door {
 	d := &door{DB: db, jobs: make(chan *job), turn: make(chan struct{}, writers)}
-	d.pass()
+	for range min(atOnce, writers) {
+		d.pass()
+	}
 	for range writers {
 		db.writing.Go(d.serve)
 	}
@@ -109,7 +116,7 @@ func (d *door) group(first *job) {
 
 // gather lets the waiting closures into t, up to the group's limits.
 func (d *door) gather(t *transaction, members []member) []member {
-	until := time.Now().Add(d.cfg.GroupFor)
+	until, waited := time.Now().Add(d.cfg.GroupFor), false
 	for len(members) < d.cfg.GroupMax && t.tx.ended == nil && time.Now().Before(until) {
 		select {
 		case j := <-d.jobs:
@@ -117,9 +124,13 @@ func (d *door) gather(t *transaction, members []member) []member {
 				j.done <- err
 				continue
 			}
-			members = append(members, member{j, t.callGuarded(j)})
+			members, waited = append(members, member{j, t.callGuarded(j)}), false
 		default:
-			return members
+			if waited {
+				return members
+			}
+			runtime.Gosched() // those who are on their way come first; where nobody is, this costs nothing
+			waited = true
 		}
 	}
 	return members
