@@ -59,7 +59,7 @@ func newSessionPurger(p platform, db *sqldb.DB, now func() time.Time) *usersql.P
 }
 
 func newUserService(
-	r runtime, http userhttp.Handlers, keys *jwks.Keyring, ensureAdmin *command.EnsureAdminHandler, sessions *usersql.Purger,
+	r runtime, http userhttp.Handlers, keys *jwks.Keyring, admin firstAdmin, sessions *usersql.Purger,
 ) userService {
 	s := r.service(migrations[serviceUser], natsjs.Events)
 	s.workers = append(s.workers, keys.Run, sessions.Run)
@@ -68,30 +68,54 @@ func newUserService(
 		if err := keys.Open(ctx); err != nil {
 			return err
 		}
-		return r.platform.ensureAdmin(ctx, ensureAdmin)
+		return admin.prepare(ctx)
 	}
 	return userService{s, keys}
 }
 
-// ensureAdmin makes the first admin at the first start. A password that nobody chose is drawn, and told once.
-func (p platform) ensureAdmin(ctx context.Context, ensure *command.EnsureAdminHandler) error {
-	password := p.cfg.AdminPassword
+// firstAdmin is who can sign in before anybody has registered.
+type firstAdmin struct {
+	platform platform
+	ensure   *command.EnsureAdminHandler
+	replace  *command.ReplaceDrawnPasswordHandler
+}
+
+func newFirstAdmin(p platform, ensure *command.EnsureAdminHandler, replace *command.ReplaceDrawnPasswordHandler) firstAdmin {
+	return firstAdmin{p, ensure, replace}
+}
+
+// prepare makes the first admin at the first start. A password that nobody chose is drawn, and told once; where that was lost, a later
+// start with a chosen one puts it right.
+func (a firstAdmin) prepare(ctx context.Context) error {
+	email, password := a.platform.cfg.AdminEmail, a.platform.cfg.AdminPassword
 	if password == "" {
-		password = rand.Text()
+		return a.draw(ctx, email)
 	}
-	made, err := ensure.Handle(ctx, command.EnsureAdmin{
-		Email: p.cfg.AdminEmail, Password: password, Drawn: p.cfg.AdminPassword == "",
-	})
+	made, err := a.ensure.Handle(ctx, command.EnsureAdmin{Email: email, Password: password})
+	if err != nil {
+		return err
+	}
+	if made {
+		return a.tell("The first admin was made.\n  e-mail         %s\n  password       as in MILLRACE_ADMIN_PASSWORD\n", email)
+	}
+	replaced, err := a.replace.Handle(ctx, command.ReplaceDrawnPassword{Email: email, Password: password})
+	if err != nil || !replaced {
+		return err
+	}
+	return a.tell("The drawn password of %s was replaced by that in MILLRACE_ADMIN_PASSWORD.\n", email)
+}
+
+func (a firstAdmin) draw(ctx context.Context, email string) error {
+	password := rand.Text()
+	made, err := a.ensure.Handle(ctx, command.EnsureAdmin{Email: email, Password: password, Drawn: true})
 	if err != nil || !made {
 		return err
 	}
-	if p.cfg.AdminPassword != "" {
-		_, err = fmt.Fprintf(p.out, "The first admin was made.\n  e-mail         %s\n  password       as in MILLRACE_ADMIN_PASSWORD\n",
-			p.cfg.AdminEmail)
-		return err
-	}
-	_, err = fmt.Fprintf(p.out, "The first admin was made.\n  e-mail         %s\n  password       %s\n"+
-		"  Change it first: sign in with it, then PUT /api/users/{id}/password; everything else is refused until then.\n",
-		p.cfg.AdminEmail, password)
+	return a.tell("The first admin was made.\n  e-mail         %s\n  password       %s\n"+
+		"  Change it first: sign in with it, then PUT /api/users/{id}/password; everything else is refused until then.\n", email, password)
+}
+
+func (a firstAdmin) tell(format string, args ...any) error {
+	_, err := fmt.Fprintf(a.platform.out, format, args...)
 	return err
 }

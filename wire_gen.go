@@ -123,8 +123,10 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 		Now:            v,
 	}
 	ensureAdminHandler := command.NewEnsureAdminHandler(store, hasher, v2, v)
+	replaceDrawnPasswordHandler := command.NewReplaceDrawnPasswordHandler(store, hasher, v)
+	mainFirstAdmin := newFirstAdmin(p, ensureAdminHandler, replaceDrawnPasswordHandler)
 	purger := newSessionPurger(p, db, v)
-	mainUserService := newUserService(mainRuntime, handlers, keyring, ensureAdminHandler, purger)
+	mainUserService := newUserService(mainRuntime, handlers, keyring, mainFirstAdmin, purger)
 	return mainUserService, func() {
 		cleanup2()
 		cleanup()

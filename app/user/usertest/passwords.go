@@ -133,6 +133,30 @@ func drawnPassword(t *testing.T, b *bench) {
 	require.NotContains(t, in.AccessToken, "must change")
 }
 
+func lostPassword(t *testing.T, b *bench) {
+	_, err := b.ensure.Handle(b.request, command.EnsureAdmin{Email: "admin@localhost", Password: password, Drawn: true})
+	require.NoError(t, err)
+	own := b.signed(t, "admin@localhost")
+	replace := command.ReplaceDrawnPassword{Email: "Admin@localhost", Password: "short"}
+	_, err = b.replace.Handle(b.request, replace)
+	require.Equal(t, fault.Invalid, fault.KindOf(err))
+	replace.Password = nextPassword
+	replaced, err := b.replace.Handle(b.request, replace)
+	require.NoError(t, err)
+	require.True(t, replaced)
+	_, err = b.refreshes(own)
+	require.Error(t, err, "who signed in with the drawn one is out")
+	in, err := b.signIn.Handle(b.request, command.SignIn{Email: "admin@localhost", Password: nextPassword})
+	require.NoError(t, err)
+	require.NotContains(t, in.AccessToken, "must change")
+
+	for _, email := range []string{"admin@localhost", "nobody@localhost"} {
+		replaced, err = b.replace.Handle(b.request, command.ReplaceDrawnPassword{Email: email, Password: password})
+		require.NoError(t, err)
+		require.False(t, replaced, email)
+	}
+}
+
 func passwordSpelled(t *testing.T, b *bench) {
 	composed, decomposed := "gr\u00fcne M\u00fchle am Bach", "gru\u0308ne Mu\u0308hle am Bach"
 	_, err := b.register.Handle(b.request, command.RegisterUser{Email: "ada@example.com", Name: "Ada", Password: decomposed})

@@ -85,6 +85,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"a password is changed by its user, who knows it, to a good one", passwordKept},
 		{"of a race of changes, sign-ins and refreshes nothing of the old password is left", passwordRaced},
 		{"a drawn password must be changed, and tokens say so until it is", drawnPassword},
+		{"a drawn password that was lost is replaced, a chosen one is not", lostPassword},
 		{"a password is the same in each spelling of its characters", passwordSpelled},
 		{"an account's password is guessed 10 times from one address", guessedFromOne},
 		{"of 1000 who guess at once 10 are heard", guessedAtOnce},
@@ -122,6 +123,7 @@ type bench struct {
 	end      *command.EndSessionHandler
 	endAll   *command.EndSessionsHandler
 	ensure   *command.EnsureAdminHandler
+	replace  *command.ReplaceDrawnPasswordHandler
 	byID     *query.UserByIDHandler
 	list     *query.UsersHandler
 	sessions *query.SessionsHandler
@@ -168,6 +170,7 @@ func (b *bench) under(store command.Store, limits command.Limits) {
 	b.end = command.NewEndSessionHandler(store)
 	b.endAll = command.NewEndSessionsHandler(store)
 	b.ensure = command.NewEnsureAdminHandler(store, b.hasher, newID, now)
+	b.replace = command.NewReplaceDrawnPasswordHandler(store, b.hasher, now)
 	b.byID = query.NewUserByIDHandler(b.Store)
 	b.list = query.NewUsersHandler(b.Store)
 	b.sessions = query.NewSessionsHandler(b.Store, now)
