@@ -69,8 +69,8 @@ func round(metadata message.Metadata) int {
 	return n
 }
 
-// origin is where msg came from first: a requeued message brings that along.
-func origin(subject string, metadata message.Metadata) string {
+// Origin is where msg came from first: a requeued message brings that along.
+func Origin(subject string, metadata message.Metadata) string {
 	if first := metadata.Get(MetaPoisonSubject); first != "" && strings.HasPrefix(subject, "requeue.") {
 		return first
 	}

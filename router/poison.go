@@ -125,7 +125,7 @@ func failure(consumer string, h *handling, msg *message.Message, err error) Fail
 		Consumer: consumer,
 		Event:    h.event,
 		Metadata: maps.Clone(msg.Metadata),
-		Subject:  origin(h.subject, msg.Metadata),
+		Subject:  Origin(h.subject, msg.Metadata),
 		Round:    round(msg.Metadata),
 	}
 	f.Reason, f.Stack = describe(err)

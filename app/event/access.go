@@ -13,10 +13,10 @@ type UserChange struct {
 }
 
 // UserChangeOf reads r. ok is false for every other event, and for one that cannot be read or speaks of another user than its key
-// does: the history takes it, nobody's rights change by it.
+// does, or claims to be what its subject does not allow: the history takes it, nobody's rights change by it.
 func UserChangeOf(r Record) (change UserChange, ok bool) {
 	changed := r.Type == contract.TypeUserUpdated || r.Type == contract.TypeUserDeleted
-	if !changed || r.Source != contract.SourceUser {
+	if !changed || r.Metadata[MetaMismatch] != "" || r.Source != contract.SourceUser {
 		return UserChange{}, false
 	}
 	event, err := contract.Decode[contract.UserUpdated](contract.Envelope{Data: r.Data})

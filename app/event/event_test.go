@@ -25,7 +25,8 @@ func TestRecordTakesTheTypeFromTheSubjectWhereItIsMissing(t *testing.T) {
 		metadata map[string]string
 		want     string
 	}{
-		"carried":          {"events.order.placed.v1", map[string]string{contract.MetaType: "own.type"}, "own.type"},
+		"carried":          {"events.order.placed.v1", map[string]string{contract.MetaType: "order.placed.v1"}, "order.placed.v1"},
+		"carried alone":    {"", map[string]string{contract.MetaType: "own.type"}, "own.type"},
 		"from the subject": {"events.order.placed.v1", nil, "order.placed.v1"},
 		"requeued":         {"requeue.event-history", nil, ""},
 		"no subject":       {"", nil, ""},

@@ -18,7 +18,7 @@ var ErrNotFound = fault.New(fault.NotFound, "event_not_found", "There is no such
 // Message is a message as it arrived, whoever published it.
 type Message struct {
 	ID       string
-	Subject  string // where it came from, "events.order.placed.v1"
+	Subject  string // where it came from first, "events.order.placed.v1", also where it was requeued
 	Metadata map[string]string
 	Data     []byte
 }
@@ -40,12 +40,13 @@ type Record struct {
 }
 
 // NewRecord makes the record of any message. It refuses nothing: what a foreign publisher left out stays empty, or comes from the
-// subject; what is too long for its column is clipped, and stands whole in the metadata.
+// subject; what is too long for its column is clipped, and stands whole in the metadata; what claims to be another event than its
+// subject allows is the subject's event, and marked with MetaMismatch.
 func NewRecord(m Message, now time.Time) Record {
-	e := contract.ParseEnvelope(m.ID, m.Metadata, m.Data)
+	e, metadata := underSubject(contract.ParseEnvelope(m.ID, m.Metadata, m.Data), m)
 	return Record{
 		ID:            eventID(e),
-		Type:          clip(typeOf(e.Type, m.Subject), attributeMax),
+		Type:          clip(e.Type, attributeMax),
 		Source:        clip(e.Source, attributeMax),
 		Key:           clip(e.Key, attributeMax),
 		Sequence:      e.Sequence,
@@ -53,7 +54,7 @@ func NewRecord(m Message, now time.Time) Record {
 		RecordedAt:    now,
 		CorrelationID: clip(e.CorrelationID, attributeMax),
 		CausationID:   clip(e.CausationID, attributeMax),
-		Metadata:      m.Metadata,
+		Metadata:      metadata,
 		Data:          m.Data,
 	}
 }

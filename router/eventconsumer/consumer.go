@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
+	"github.com/millrace/millrace/router"
 	"github.com/millrace/millrace/router/delivery"
 )
 
@@ -29,7 +30,9 @@ func New(record *command.RecordEventHandler, storePoison *command.StorePoisonHan
 
 // Record handles the messages of the consumer event-history. It refuses none of them, whatever they hold.
 func (c *Consumer) Record(msg *message.Message) error {
-	if err := c.record.Handle(msg.Context(), command.RecordEvent{Message: received(msg)}); err != nil {
+	m := received(msg)
+	m.Subject = router.Origin(m.Subject, msg.Metadata)
+	if err := c.record.Handle(msg.Context(), command.RecordEvent{Message: m}); err != nil {
 		return err
 	}
 	c.sequencer.Wake()

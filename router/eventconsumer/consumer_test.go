@@ -206,3 +206,26 @@ func TestFailureToRecordIsTheRoutersMatter(t *testing.T) {
 	require.ErrorIs(t, b.Record(msg), context.Canceled)
 	require.ErrorIs(t, b.StorePoison(msg), context.Canceled)
 }
+
+func TestConsumerThatGaveUpIsTheSubjectsWhateverMetadataClaims(t *testing.T) {
+	t.Parallel()
+	b := setup(t, eventconsumer.SequencerConfig{})
+	msg := arrived(t, "poison.order-customers", map[string]string{router.MetaPoisonConsumer: eventconsumer.History}, nil)
+	require.NoError(t, b.StorePoison(msg))
+	poison, _, err := b.store.Poison(t.Context(), query.PoisonFilter{}, query.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, poison, 1)
+	require.Equal(t, "order-customers", poison[0].Consumer)
+}
+
+func TestRequeuedEventIsJudgedByTheSubjectThatItCameOnFirst(t *testing.T) {
+	t.Parallel()
+	b := setup(t, eventconsumer.SequencerConfig{})
+	b.run(t)
+	require.NoError(t, b.Record(arrived(t, "requeue.event-history", map[string]string{
+		router.MetaPoisonSubject: "events.order.placed.v1", contract.MetaType: contract.TypeUserDeleted, contract.MetaSource: contract.SourceUser,
+	}, nil)))
+	e := b.eventually(t, 1)[0]
+	require.Equal(t, contract.TypeOrderPlaced, e.Type)
+	require.Equal(t, contract.SourceOrder, e.Source)
+}

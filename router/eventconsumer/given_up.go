@@ -10,12 +10,13 @@ import (
 	"github.com/millrace/millrace/router"
 )
 
-// givenUp reads what the consumer that gave m up wrote into its metadata. What is missing or makes no sense stays empty; the
-// consumer's name is also in the subject.
+// givenUp reads what the consumer that gave m up wrote into its metadata. What is missing or makes no sense stays empty. The
+// consumer's name is the subject's, which the broker keeps others from: metadata could name a consumer of another service, and
+// requeueing would bring it what it takes for its own.
 func givenUp(m event.Message) event.GivenUp {
-	consumer := m.Metadata[router.MetaPoisonConsumer]
-	if consumer == "" {
-		consumer, _ = strings.CutPrefix(m.Subject, contract.PoisonTopic(""))
+	consumer, ok := strings.CutPrefix(m.Subject, contract.PoisonTopic(""))
+	if !ok {
+		consumer = m.Metadata[router.MetaPoisonConsumer]
 	}
 	return event.GivenUp{
 		ID:       m.Metadata[router.MetaPoisonID],

@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/order/command"
+	"github.com/millrace/millrace/router"
 	"github.com/millrace/millrace/router/delivery"
 )
 
@@ -35,8 +36,8 @@ func New(h Handlers) *Consumer { return &Consumer{handlers: h} }
 func (c *Consumer) Handle(msg *message.Message) error {
 	ctx := msg.Context()
 	e := contract.ParseEnvelope(msg.UUID, msg.Metadata, msg.Payload)
-	if e.Type == "" {
-		e.Type, _ = strings.CutPrefix(delivery.From(ctx).Subject, contract.Topic(""))
+	if err := underSubject(&e, router.Origin(delivery.From(ctx).Subject, msg.Metadata)); err != nil {
+		return err
 	}
 	switch e.Type {
 	case contract.TypeUserCreated, contract.TypeUserUpdated:
@@ -45,6 +46,23 @@ func (c *Consumer) Handle(msg *message.Message) error {
 		return c.forget(ctx, e)
 	}
 	return c.handlers.PassOver.Handle(ctx, command.PassOver{Event: e})
+}
+
+// underSubject gives e the type of the subject that it came on first. What claims another type there, or another source than the user
+// service, is not what its subject promises: the broker lets only the user service speak on it, and metadata holds anything.
+func underSubject(e *contract.Envelope, subject string) error {
+	t, ok := strings.CutPrefix(subject, contract.Topic(""))
+	if !ok {
+		return nil
+	}
+	if e.Type != "" && e.Type != t {
+		return contract.ErrUndecodable.Because(errOtherType)
+	}
+	if e.Source != "" && e.Source != contract.SourceUser {
+		return contract.ErrUndecodable.Because(errOtherSource)
+	}
+	e.Type = t
+	return nil
 }
 
 func (c *Consumer) record(ctx context.Context, e contract.Envelope) error {
@@ -81,6 +99,8 @@ func decode(e contract.Envelope) (contract.User, error) {
 
 // Why a payload that can be read is undecodable all the same. They repeat nothing of it: reasons are shown and logged.
 var (
-	errNoID     = errors.New("the user's id is no UUID")
-	errOtherKey = errors.New("the user's id is not the event's key")
+	errNoID        = errors.New("the user's id is no UUID")
+	errOtherType   = errors.New("the event's type is not its subject's")
+	errOtherSource = errors.New("the event's source is not the service of its subject")
+	errOtherKey    = errors.New("the user's id is not the event's key")
 )

@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/app/order"
 	"github.com/millrace/millrace/app/order/command"
+	"github.com/millrace/millrace/router"
 	"github.com/millrace/millrace/router/delivery"
 	"github.com/millrace/millrace/router/orderconsumer"
 )
@@ -141,4 +142,22 @@ func TestPayloadOfATypeThatIsNotNeededIsNotRead(t *testing.T) {
 	in, consumer := setup()
 	require.NoError(t, consumer.Handle(arrived(t, "user.created.v2", "{", nil)))
 	require.Len(t, in.events, 1)
+}
+
+func TestEventThatClaimsOtherThanItsSubjectChangesNothing(t *testing.T) {
+	t.Parallel()
+	for name, claim := range map[string]map[string]string{
+		"type": {contract.MetaType: contract.TypeUserDeleted}, "source": {contract.MetaSource: contract.SourceOrder},
+	} {
+		for _, requeued := range []bool{false, true} {
+			in, consumer := setup()
+			msg := arrived(t, contract.TypeUserUpdated, aboutAlice, claim)
+			if requeued {
+				msg.Metadata[router.MetaPoisonSubject] = contract.Topic(contract.TypeUserUpdated)
+				delivery.From(msg.Context()).Subject = contract.RequeueTopic(orderconsumer.Customers)
+			}
+			require.ErrorIs(t, consumer.Handle(msg), contract.ErrUndecodable, name)
+			require.Empty(t, in.events, "%s: nothing is remembered of it", name)
+		}
+	}
 }

@@ -1,0 +1,53 @@
+package event
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/millrace/millrace/app/contract"
+)
+
+// MetaMismatch marks a record whose metadata claims another type or source than its subject allows. It names the subject, and what was
+// claimed otherwise; the claims stand beside it.
+const MetaMismatch = "millrace-mismatch"
+
+// reserved are the sources of the subjects that our own services speak on, by the first token of the type.
+var reserved = map[string]string{"user": contract.SourceUser, "order": contract.SourceOrder}
+
+// underSubject gives e the type and source that the subject of m allows. The broker lets each service speak on its own subjects only,
+// while metadata is whatever its publisher wrote: believed, it would let one service speak for another, and take the place of an
+// event that is still to come.
+func underSubject(e contract.Envelope, m Message) (contract.Envelope, map[string]string) {
+	t, ok := strings.CutPrefix(m.Subject, contract.Topic(""))
+	if !ok {
+		return e, m.Metadata
+	}
+	var claims []string
+	if e.Type != "" && e.Type != t {
+		claims = append(claims, contract.MetaType)
+	}
+	e.Type = t
+	if source := sourceOf(t, e.Source); source != e.Source {
+		e.Source, claims = source, append(claims, contract.MetaSource)
+	}
+	if len(claims) == 0 {
+		return e, m.Metadata
+	}
+	marked := maps.Clone(m.Metadata)
+	marked[MetaMismatch] = m.Subject + ": " + strings.Join(claims, ", ")
+	return e, marked
+}
+
+// sourceOf gives the source of an event of type t that claims one. Our own services' subjects are theirs alone, and their names are
+// nobody else's; the types of clients come from whoever they say.
+func sourceOf(t, claimed string) string {
+	first, _, _ := strings.Cut(t, ".")
+	own, ours := reserved[first]
+	switch {
+	case ours && claimed != "":
+		return own
+	case !ours && (claimed == contract.SourceUser || claimed == contract.SourceOrder):
+		return ""
+	}
+	return claimed
+}
