@@ -65,7 +65,7 @@ func provision(t *testing.T, js jetstream.JetStream) {
 	t.Helper()
 	for name, subjects := range map[string]string{"EVENTS": "events.>", "POISON": "poison.>", "REQUEUE": "requeue.>"} {
 		config := jetstream.StreamConfig{Name: name, Subjects: []string{subjects}, Duplicates: 2 * time.Minute}
-		_, err := js.CreateOrUpdateStream(t.Context(), config)
+		_, err := js.CreateStream(t.Context(), config)
 		require.NoError(t, err)
 		stream, err := js.Stream(t.Context(), name)
 		require.NoError(t, err)
@@ -94,6 +94,9 @@ func TestEachServiceSpeaksOnlyForItself(t *testing.T) {
 				}
 				requireRefused(t, conn, refused, subject)
 			}
+		}
+		for _, stream := range []string{"EVENTS", "POISON", "REQUEUE"} {
+			requireRefused(t, conn, refused, "$JS.API.STREAM.UPDATE."+stream)
 		}
 		for _, subject := range []string{"events.invoice.sent.v1", "poison.x", "$JS.API.STREAM.DELETE.EVENTS",
 			"$JS.API.STREAM.PURGE.EVENTS", "$JS.API.STREAM.MSG.DELETE.EVENTS", "$JS.API.STREAM.CREATE.OTHER",

@@ -47,6 +47,8 @@ type Conn struct {
 	mu       sync.Mutex
 	watchers map[chan bool]struct{}
 	lost     time.Time // when the connection was lost last
+
+	differences sync.Map // by stream, what was logged last
 }
 
 // Connect makes a connection. It fails only for a configuration that can never work: while no server answers, it keeps trying in

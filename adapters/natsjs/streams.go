@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +58,8 @@ func definition(name string, s Streams) jetstream.StreamConfig {
 }
 
 // EnsureStreams makes the named streams, or all three, as they must be. It may run in many replicas at once and never loses a
-// message. A stream that stands as it must is only looked at: a service without the right to change it needs none.
+// message. A stream that stands as it must is only looked at: a service without the right to change it needs none. Where one differs
+// and may not be changed, the log says in what, once; messages go on as far as the stream takes them.
 func (c *Conn) EnsureStreams(ctx context.Context, s Streams, names ...string) error {
 	if len(names) == 0 {
 		names = []string{Events, Poison, Requeue}
@@ -87,16 +87,28 @@ func (c *Conn) ensureStream(ctx context.Context, want jetstream.StreamConfig) er
 		}
 		have := stream.CachedInfo().Config
 		merged, changed := merge(have, want)
-		if have.Retention != want.Retention || have.Storage != want.Storage {
-			c.logger.WarnContext(ctx, "stream is kept in another way than ours", slog.String("stream", want.Name),
-				slog.String("retention", have.Retention.String()), slog.String("storage", have.Storage.String()))
+		if changed {
+			err = c.update(ctx, merged)
 		}
-		if !changed {
-			return nil
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		_, err = c.js.UpdateStream(ctx, merged)
-		return err
+		if err == nil {
+			have = merged
+		}
+		c.sayDifferences(ctx, have, want, err)
+		return nil
 	}
+}
+
+// updateTimeout bounds the wait for an answer that never comes: a server that forbids a request does not answer it.
+const updateTimeout = 3 * time.Second
+
+func (c *Conn) update(ctx context.Context, config jetstream.StreamConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
+	defer cancel()
+	_, err := c.js.UpdateStream(ctx, config)
+	return err
 }
 
 // merge puts what we must have into a stream's configuration and leaves the rest as an operator set it.
@@ -115,6 +127,9 @@ func merge(have, want jetstream.StreamConfig) (merged jetstream.StreamConfig, ch
 	}
 	if want.MaxAge != 0 && have.MaxAge != want.MaxAge {
 		merged.MaxAge, changed = want.MaxAge, true
+	}
+	if have.SubjectTransform != nil { // it goes round what each publisher may write to
+		merged.SubjectTransform, changed = nil, true
 	}
 	return merged, changed
 }

@@ -2,6 +2,8 @@ package natsjs_test
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -221,4 +223,34 @@ func TestLag(t *testing.T) {
 	require.Equal(t, natsjs.Lag{AckPending: 5}, lag)
 	msg.Ack()
 	require.NoError(t, s.Close())
+}
+
+func TestStreamThatDiffersIsToldOnceAndItsTransformTakenAway(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	log := &journal{}
+	conn, err := natsjs.Connect(t.Context(), natsjs.Config{
+		URL: server.URL(), Name: "one", Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	require.NoError(t, conn.EnsureStreams(t.Context(), natsjs.Streams{}))
+	require.Empty(t, log.String())
+
+	_, js := outside(t, server.URL())
+	stream, err := js.Stream(t.Context(), natsjs.Events)
+	require.NoError(t, err)
+	config := stream.CachedInfo().Config
+	config.MaxMsgs = 1000
+	config.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "events.order.>", Destination: "events.user.>"}
+	_, err = js.UpdateStream(t.Context(), config)
+	require.NoError(t, err)
+	for range 3 {
+		require.NoError(t, conn.EnsureStreams(t.Context(), natsjs.Streams{}))
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "stream differs"), "%s", log.String())
+	require.Contains(t, log.String(), "field=max_msgs is=1000 wanted=none")
+	stream, err = js.Stream(t.Context(), natsjs.Events)
+	require.NoError(t, err)
+	require.Nil(t, stream.CachedInfo().Config.SubjectTransform)
 }
