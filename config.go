@@ -14,6 +14,7 @@ import (
 
 	"github.com/mattn/go-isatty"
 
+	"github.com/millrace/millrace/adapters/natsjs"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/app/user"
@@ -146,7 +147,7 @@ func (s settings) parse() (config, error) {
 	if err := checkJWKS(s.JWKSURL, c.Services); err != nil {
 		problem("MILLRACE_JWKS_URL", "%w", err)
 	}
-	if slices.Contains(c.Services, serviceUser) {
+	if len(c.Services) == 0 || slices.Contains(c.Services, serviceUser) { // of a service that is misspelt everything is checked
 		email, ok := user.NormalEmail(s.AdminEmail)
 		if !ok {
 			problem("MILLRACE_ADMIN_EMAIL", "%q is no e-mail address", s.AdminEmail)
@@ -200,6 +201,9 @@ func parseBroker(raw string) (brokerKind, error) {
 	case raw == "memory:":
 		return brokerMemory, nil
 	case strings.HasPrefix(raw, "nats://") && len(raw) > len("nats://"), strings.HasPrefix(raw, "tls://") && len(raw) > len("tls://"):
+		if natsjs.CheckURL(raw) != nil {
+			return brokerNATS, errBroker
+		}
 		return brokerNATS, nil
 	}
 	return brokerNATS, errBroker

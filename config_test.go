@@ -38,7 +38,7 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 	s := settings{
 		Service: "basket", HTTPAddr: "8080", OpsAddr: "127.0.0.1:99999", DatabaseURL: "postgres://me:hunter2@host/",
 		BrokerURL:        "amqp://me:hunter2@host",
-		EmbeddedNATSAddr: "x", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", LogFormat: "xml", LogLevel: "loud",
+		EmbeddedNATSAddr: "x", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", AdminPassword: "pw", LogFormat: "xml", LogLevel: "loud",
 		TrustedProxies: "10.0.0.0/8,proxy.example", RateLimits: "yes", CORSOrigins: "*",
 	}
 	_, err := s.parse()
@@ -47,6 +47,7 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 		"MILLRACE_SERVICE", "MILLRACE_HTTP_ADDR", "MILLRACE_OPS_ADDR", "MILLRACE_DATABASE_URL", "MILLRACE_BROKER_URL",
 		"MILLRACE_EMBEDDED_NATS_ADDR", "MILLRACE_SECRET_KEY", "MILLRACE_JWKS_URL", "MILLRACE_LOG_FORMAT", "MILLRACE_LOG_LEVEL",
 		"MILLRACE_TRUSTED_PROXIES", "MILLRACE_RATE_LIMITS", "MILLRACE_CORS_ORIGINS",
+		"MILLRACE_ADMIN_EMAIL", "MILLRACE_ADMIN_PASSWORD",
 	} {
 		require.ErrorContains(t, err, name+": ")
 	}
@@ -65,6 +66,8 @@ func TestRulesBetweenSettings(t *testing.T) {
 		"port of a server not embedded": {func(s *settings) {
 			s.BrokerURL, s.EmbeddedNATSAddr = "nats://127.0.0.1:4222", "127.0.0.1:4223"
 		}, "MILLRACE_EMBEDDED_NATS_ADDR: needs MILLRACE_BROKER_URL=embedded:"},
+		"broker without a host":      {func(s *settings) { s.BrokerURL = "nats://::" }, "MILLRACE_BROKER_URL: must be embedded:"},
+		"broker with two ports":      {func(s *settings) { s.BrokerURL = "nats://a:b:c" }, "MILLRACE_BROKER_URL: must be embedded:"},
 		"admin without a mailbox":    {func(s *settings) { s.AdminEmail = "admin" }, "MILLRACE_ADMIN_EMAIL"},
 		"admin with a weak password": {func(s *settings) { s.AdminPassword = "short" }, "MILLRACE_ADMIN_PASSWORD: must have 8 to 128 characters"},
 		"admin with a poor password": {func(s *settings) { s.AdminPassword = "Password1" }, "MILLRACE_ADMIN_PASSWORD: is one of the most common"},

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/contract"
@@ -41,7 +42,7 @@ func original(p event.Poison) map[string]string {
 		return poison || strings.EqualFold(k, router.MetaDeduplicationID)
 	})
 	metadata[router.MetaRound] = strconv.Itoa(p.NextRound())
-	if metadata[contract.MetaID] == "" {
+	if id := metadata[contract.MetaID]; id == "" || strings.ContainsFunc(id, unicode.IsControl) || strings.TrimSpace(id) != id {
 		metadata[contract.MetaID] = p.EventID.String()
 	}
 	if metadata[contract.MetaType] == "" && p.Type != "" {

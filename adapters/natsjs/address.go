@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -33,7 +34,7 @@ func parseAddress(raw string) (address, error) {
 			server = scheme + "://" + user + "@" + host
 		}
 		u, err := url.Parse(server)
-		if err != nil || u.Hostname() == "" || u.Path != "" {
+		if err != nil || !isServer(u) {
 			return address{}, errors.New("the broker URL names a server that is no host:port")
 		}
 		servers = append(servers, server)
@@ -50,6 +51,22 @@ func parseAddress(raw string) (address, error) {
 	}
 	a.credentials = options.Get("creds")
 	return a, nil
+}
+
+// isServer reports whether u names one host, and a port that there is where it names one.
+func isServer(u *url.URL) bool {
+	host, port := u.Hostname(), u.Port()
+	if host == "" || u.Path != "" || strings.HasSuffix(u.Host, ":") || strings.Contains(host, ":") != strings.HasPrefix(u.Host, "[") {
+		return false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
+}
+
+// CheckURL reports what is wrong with a broker URL, without asking a server. The error repeats no part of it.
+func CheckURL(raw string) error {
+	_, err := parseAddress(raw)
+	return err
 }
 
 // cutLast cuts s around the last separator, so that a password may hold one.

@@ -172,13 +172,27 @@ func publishable(metadata map[string]string) map[string]string {
 		if strings.Trim(key, tokenCharacters) != "" {
 			key = url.QueryEscape(key)
 		}
-		if strings.ContainsAny(value, "\r\n\x00") || strings.TrimSpace(value) != value || !utf8.ValidString(value) {
+		if !isValue(value) {
 			value = strconv.Quote(value)
 		}
 		m[key] = value
 	}
 	delete(m, "")
 	return m
+}
+
+// isPublishable reports whether every broker takes metadata as it is.
+func isPublishable(metadata map[string]string) bool {
+	for key, value := range metadata {
+		if key == "" || strings.Trim(key, tokenCharacters) != "" || !isValue(value) {
+			return false
+		}
+	}
+	return true
+}
+
+func isValue(s string) bool {
+	return !strings.ContainsAny(s, "\r\n\x00") && strings.TrimSpace(s) == s && utf8.ValidString(s)
 }
 
 // clip cuts s to at most n bytes, between characters. No blank stays at an end: brokers refuse such a value, or change it.

@@ -80,8 +80,12 @@ func (o *Outbox) Publish(ctx context.Context, tx *Tx, sequence int64, e contract
 // message is its event and what is to be said of it.
 const maxEntry = 960 << 10
 
-// Add stores m with tx. The error is contract.ErrTooLarge for a message that the broker could not take.
+// Add stores m with tx. Metadata that a broker refuses is quoted: the row would wait for ever, and nobody could take it away. The error is
+// contract.ErrTooLarge for a message that the broker could not take.
 func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
+	if !isPublishable(m.Metadata) {
+		m.Metadata = publishable(m.Metadata)
+	}
 	if m.size() > maxEntry {
 		return contract.ErrTooLarge
 	}

@@ -6,10 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/adapters/natsjs/wire"
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
@@ -155,6 +157,22 @@ func requeuedMessage(t *testing.T, b Bench) {
 	require.Equal(t, map[string]string{
 		contract.MetaID: bare.Message.ID, contract.MetaType: contract.TypeUserCreated, router.MetaRound: "1",
 	}, got, "what was told by subject and place in the stream is written down")
+}
+
+func requeuedNonsense(t *testing.T, b Bench) {
+	c := poisoned(uuid.NewString(), "order-customers", 0)
+	c.Message.Metadata = map[string]string{contract.MetaID: "\xff\xfe\x00z", contract.MetaPartitionKey: "\xff\xff", "a key": "x\r\ny", "": "z"}
+	store(t, b, c)
+	require.NoError(t, requeue(t, b, uuid.MustParse(c.GivenUp.ID)))
+	sent := sentBack(t, b)
+	require.Len(t, sent, 1)
+	got, err := sent[0].Metadata()
+	require.NoError(t, err)
+	require.Equal(t, c.Message.ID, got[contract.MetaID], "it keeps the ID that it had here")
+	msg := message.NewMessage(got[contract.MetaID], sent[0].Payload)
+	msg.Metadata = got
+	_, err = wire.Check(sent[0].Topic, msg)
+	require.NoError(t, err, "a broker takes it")
 }
 
 func undoneRequeue(t *testing.T, b Bench) {

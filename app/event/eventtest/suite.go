@@ -51,6 +51,7 @@ func Run(t *testing.T, each Each) {
 		"poison is a failure in the event's outcomes":                 poisonInOutcomes,
 		"requeueing from 16 callers at once sends back once":          requeuedOnce,
 		"requeued message keeps its event ID and goes to one topic":   requeuedMessage,
+		"requeued nonsense can be published":                          requeuedNonsense,
 		"requeueing that is undone sends nothing back":                undoneRequeue,
 		"redelivered poison does not undo what was decided":           decisionStays,
 		"poison that names no consumer stays":                         poisonWithoutConsumer,
