@@ -38,7 +38,8 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 	s := settings{
 		Service: "basket", HTTPAddr: "8080", OpsAddr: "127.0.0.1:99999", DatabaseURL: "postgres://me:hunter2@host/",
 		BrokerURL:        "amqp://me:hunter2@host",
-		EmbeddedNATSAddr: "x", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", AdminPassword: "pw", LogFormat: "xml", LogLevel: "loud",
+		EmbeddedNATSAddr: "x", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", AdminPassword: "pw",
+		LogFormat: "xml", LogLevel: "loud",
 		TrustedProxies: "10.0.0.0/8,proxy.example", RateLimits: "yes", CORSOrigins: "*",
 	}
 	_, err := s.parse()

@@ -23,7 +23,8 @@ func TestBrokerURL(t *testing.T) {
 	}
 	for _, raw := range []string{
 		"", "a:1", "http://me:secret@a:1", "nats://", "nats://me:secret@", "nats://a:1,", "nats://me:secret@a:1/path",
-		"nats://::", "nats://a:b:c", "nats://me:secret@a:0", "nats://a:65536", "nats://a:1,b:", "nats://me:secret@a:x", "nats://me:secret@a:1?verbose=1",
+		"nats://::", "nats://a:b:c", "nats://me:secret@a:0", "nats://a:65536", "nats://a:1,b:",
+		"nats://me:secret@a:x", "nats://me:secret@a:1?verbose=1",
 	} {
 		_, err := parseAddress(raw)
 		require.Error(t, err, raw)
