@@ -30,13 +30,25 @@ const (
 )
 
 // gcPercent trades memory for time: the services hold little that lives long, and with the default of 100 a tenth of the
-// processors' time and more goes into collecting a heap of some 10 MiB. GOGC overrides it, GOMEMLIMIT bounds it.
-const gcPercent = 400
+// processors' time and more goes into collecting a heap of some 10 MiB. An embedded broker has more, which would grow with it. GOGC
+// overrides it, GOMEMLIMIT bounds it.
+const (
+	gcPercent         = 400
+	gcPercentEmbedded = 200
+)
 
-func main() {
-	if os.Getenv("GOGC") == "" {
+// collect sets how far the heap may grow.
+func collect(embedded bool) {
+	switch {
+	case os.Getenv("GOGC") != "":
+	case embedded:
+		debug.SetGCPercent(gcPercentEmbedded)
+	default:
 		debug.SetGCPercent(gcPercent)
 	}
+}
+
+func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, nil))
@@ -62,6 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, notify fu
 	if err != nil {
 		return fail(stderr, exitConfig, fmt.Errorf("the configuration has problems:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  ")))
 	}
+	collect(cfg.embedded())
 	log := newLogger(cfg, stderr)
 	if parsed.Command() == "migrate" {
 		err = migrate(ctx, cfg, log)

@@ -81,11 +81,13 @@ func (p *process) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// checks are what readiness depends on: databases are needed, a broker that is away only holds events back.
+// checks are what readiness depends on: databases are needed; without room in them there are still answers to who reads, and a
+// broker that is away only holds events back.
 func (p *process) checks() (checks []rest.Check) {
 	for _, s := range p.services {
 		checks = append(checks,
 			rest.Check{Name: s.name + "_database", Need: rest.Required, Probe: s.ready},
+			rest.Check{Name: s.name + "_writes", Need: rest.Degrades, Probe: s.db.Writable},
 			rest.Check{Name: s.name + "_broker", Need: rest.Degrades, Probe: s.publishing})
 		checks = append(checks, s.checks...)
 	}

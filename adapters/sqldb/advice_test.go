@@ -34,6 +34,7 @@ func TestAdviceSaysWhatIsWrongAndRepeatsNoSecret(t *testing.T) {
 	t.Run("full disk", func(t *testing.T) {
 		t.Parallel()
 		db := sqldbtest.Open(t, "sqlite:", things)
+		require.NoError(t, db.Writable(t.Context()))
 		err := db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
 			if _, err := tx.Exec(ctx, "PRAGMA max_page_count = 1"); err != nil {
 				return err
@@ -41,7 +42,9 @@ func TestAdviceSaysWhatIsWrongAndRepeatsNoSecret(t *testing.T) {
 			_, err := tx.Exec(ctx, "INSERT INTO things (id, n, body) VALUES (2, 0, ?)", make([]byte, 1<<20))
 			return err
 		})
-		require.ErrorIs(t, err, sqldb.ErrAway)
+		require.ErrorIs(t, err, sqldb.ErrFull)
+		require.ErrorIs(t, db.Writable(t.Context()), sqldb.ErrFull, "readiness says so too")
+		require.NoError(t, db.Ping(t.Context()), "and that the database is there")
 		require.Contains(t, sqldb.Advice(err), "disk of the data folder is full")
 	})
 	require.Empty(t, sqldb.Advice(context.Canceled))

@@ -103,11 +103,14 @@ func classify(err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
+	if full(err) {
+		return ErrFull.Because(err)
+	}
 	switch judge(err) {
 	case away, again:
 		return ErrAway.Because(err)
 	case destroyed:
-		if e, ok := errors.AsType[*sqlite.Error](err); ok && slices.Contains([]int{sqliteFull, sqliteIOErr, sqliteCantOpen}, e.Code()&0xff) {
+		if e, ok := errors.AsType[*sqlite.Error](err); ok && slices.Contains([]int{sqliteIOErr, sqliteCantOpen}, e.Code()&0xff) {
 			return ErrAway.Because(err)
 		}
 	case fine:

@@ -185,6 +185,7 @@ func (db *DB) attempt(j *job) (final bool, err error) {
 	}
 	if err != nil || t.tx.ended != nil {
 		t.rollback()
+		db.remember(t.tx.ended)
 		switch judge(t.tx.ended) {
 		case again, away:
 			return errors.Is(err, errUnwound), t.tx.ended
@@ -203,6 +204,7 @@ func (db *DB) attempt(j *job) (final bool, err error) {
 		return true, ErrOutcomeUnknown.Because(err)
 	case undone:
 	}
+	db.remember(err)
 	return judge(err) == destroyed, classify(err) // a full disk is no reason to try again
 }
 

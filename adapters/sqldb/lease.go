@@ -62,6 +62,7 @@ func (db *DB) single(ctx context.Context, query string, args ...any) (affected i
 	}
 	result, err := db.readers.ExecContext(ctx, query, args...)
 	if err != nil {
+		db.remember(err)
 		return 0, classify(err)
 	}
 	return result.RowsAffected()

@@ -37,6 +37,7 @@ type DB struct {
 	writers *sql.DB // SQLite: one connection. MySQL: autocommit is off, each transaction begins with its first statement
 	readers *sql.DB
 	ready   atomic.Bool
+	full    atomic.Int64 // when a write last found no room, in nanoseconds; 0: never
 	wake    chan struct{}
 
 	front, side *door

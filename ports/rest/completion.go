@@ -58,6 +58,10 @@ var usual = []refusal{
 	{
 		status: http.StatusServiceUnavailable, code: "database_away", detail: "The database cannot be reached. Nothing was changed; try again.",
 	},
+	{
+		status: http.StatusServiceUnavailable, code: "database_full",
+		detail: "The database has no room: its disk is full. Nothing was changed; try again once there is space.",
+	},
 	{status: http.StatusServiceUnavailable, code: "outcome_unknown", detail: unknownOutcome},
 }
 
