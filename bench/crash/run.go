@@ -133,20 +133,24 @@ func (t *trial) storm(ctx context.Context, l *load, round int) (rivals []string,
 	if long != nil {
 		length = max(length, long.hold)
 	}
+	rob, calm := func(context.Context) {}, time.Duration(0)
 	sabotage := (&squatter{stores: t.stores, random: t.options.random(3, round), tally: t.tally}).run
 	if t.system.mariadb != nil {
 		s := &saboteur{db: t.stores.server, shop: l.shop, random: t.options.random(3, round), tally: t.tally}
 		if err := s.prepare(ctx); err != nil {
 			return nil, fmt.Errorf("prepare sabotage: %w", err)
 		}
-		sabotage = s.run
+		sabotage, rob, calm = s.run, s.rob, theft+lookedAt
 	}
-	working, rest := context.WithTimeout(ctx, length)
+	working, rest := context.WithTimeout(ctx, calm+length)
 	defer rest()
 	var helpers sync.WaitGroup
 	helpers.Go(func() { l.run(working, t.options) })
-	helpers.Go(func() { sabotage(working) })
 	helpers.Go(func() { rivals = watch(working, t.system) })
+	again := &repeater{js: t.js, random: t.options.random(4, round), tally: t.tally}
+	helpers.Go(func() { again.run(working) })
+	rob(working)
+	helpers.Go(func() { sabotage(working) })
 	err = newChaos(t.system, t.options.random(2, round), t.tally).run(working, length, long)
 	helpers.Wait()
 	return rivals, err

@@ -98,9 +98,14 @@ func (s *saboteur) cutConnection(ctx context.Context) {
 // takeLease ends a relay's lease while its holder is sure of it, as a jump of the database's clock would. Another relay takes it, and
 // only the epoch tells the first one.
 func (s *saboteur) takeLease(ctx context.Context, service string) {
-	if _, err := s.db.ExecContext(ctx, "UPDATE millrace_"+service+".lease SET expires_at = 0 WHERE name = 'relay'"); err == nil {
+	if s.endLease(ctx, service) == nil {
 		s.tally.took()
 	}
+}
+
+func (s *saboteur) endLease(ctx context.Context, service string) error {
+	_, err := s.db.ExecContext(ctx, "UPDATE millrace_"+service+".lease SET expires_at = 0 WHERE name = 'relay'")
+	return err
 }
 
 // lay sets one trap and takes it away again.

@@ -17,6 +17,7 @@ type tally struct {
 	snares int // deadlocks and locks laid from outside
 	leases int // leases taken away
 	caught int // deadlocks that the server resolved while they lay
+	again  int // events stored in the stream once more
 }
 
 func newTally() *tally { return &tally{kills: map[string]int{}, pauses: map[string]int{}} }
@@ -43,6 +44,12 @@ func (t *tally) took() {
 	t.leases++
 }
 
+func (t *tally) repeat() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.again++
+}
+
 func (t *tally) snared(caught int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -56,7 +63,7 @@ func (t *tally) lines() string {
 	defer t.mu.Unlock()
 	return fmt.Sprintf("kills        %s\npauses       %s\n", counted(t.kills), counted(t.pauses)) +
 		fmt.Sprintf("rollbacks    %d connections killed, %d traps laid, %d deadlocks\n", t.cuts, t.snares, t.caught) +
-		fmt.Sprintf("leases       %d taken away\n", t.leases)
+		fmt.Sprintf("leases       %d taken away\nrepeats      %d events sent again\n", t.leases, t.again)
 }
 
 // counted writes a map as "order 3, user 2", the names in order.
