@@ -166,7 +166,7 @@ func TestNothingIsCommittedBehindAnEndedTransaction(t *testing.T) {
 			_ = insert(3)(ctx, tx)
 			return nil
 		})
-		require.ErrorIs(t, err, sqldb.ErrAway)
+		require.ErrorIs(t, err, sqldb.ErrFull)
 		require.Zero(t, count(t, db, "SELECT COUNT(*) FROM things"))
 		require.Positive(t, ran)
 	})
