@@ -91,18 +91,6 @@ func (l *Limits) Give(ctx context.Context, bucket string, rule limit.Rule, n int
 	return nil
 }
 
-// Left says how many tokens a bucket holds now.
-func (l *Limits) Left(ctx context.Context, bucket string, rule limit.Rule) (int, error) {
-	var fullAt int64
-	err := l.db.QueryRow(ctx, "SELECT full_at FROM limit_buckets WHERE bucket = ?", l.hash(bucket)).Scan(&fullAt)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("look at a limit: %w", err)
-	}
-	missing := max(0, fullAt-Micros(l.now()))
-	cost := max(1, rule.Cost(1).Microseconds())
-	return max(0, rule.Burst-int((missing+cost-1)/cost)), nil
-}
-
 // hash is what is stored of a bucket's name.
 func (l *Limits) hash(bucket string) []byte {
 	m := hmac.New(sha256.New, l.key)

@@ -60,22 +60,6 @@ func TestLimits(t *testing.T) {
 				require.Zero(t, take(t, l, bucket, 10))
 				require.NotZero(t, take(t, l, bucket, 1))
 			},
-			"what is left is told": func(t *testing.T, l *sqldb.Limits, bucket string, c *clock) {
-				left := func() int {
-					n, err := l.Left(t.Context(), bucket, tenPerMinute)
-					require.NoError(t, err)
-					return n
-				}
-				require.Equal(t, 10, left())
-				require.Zero(t, take(t, l, bucket, 4))
-				require.Equal(t, 6, left())
-				c.advance(5 * time.Second)
-				require.Equal(t, 6, left(), "a token is there when it is whole")
-				c.advance(time.Second)
-				require.Equal(t, 7, left())
-				require.Zero(t, take(t, l, bucket, 7))
-				require.Zero(t, left())
-			},
 			"a clock that goes back locks nobody out": func(t *testing.T, l *sqldb.Limits, bucket string, c *clock) {
 				require.Zero(t, take(t, l, bucket, 10))
 				c.advance(-24 * time.Hour)
