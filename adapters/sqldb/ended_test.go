@@ -2,6 +2,7 @@ package sqldb_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,20 @@ import (
 func TestDeadlockBehindTheRowsOfAQueryEndsTheTransaction(t *testing.T) {
 	t.Parallel()
 	for name, read := range map[string]func(context.Context, *sqldb.Tx, int) error{
+		"rows whose error nobody asks for": func(ctx context.Context, tx *sqldb.Tx, id int) error {
+			rows, err := tx.Query(ctx, "SELECT n FROM things WHERE id >= ? AND id <= ? ORDER BY n FOR UPDATE", id, id)
+			if err != nil {
+				return err
+			}
+			met := false
+			for rows.Next() {
+				met = true
+			}
+			if !met {
+				return sql.ErrNoRows
+			}
+			return nil
+		},
 		"rows": func(ctx context.Context, tx *sqldb.Tx, id int) error {
 			rows, err := tx.Query(ctx, "SELECT n FROM things WHERE id >= ? AND id <= ? ORDER BY n FOR UPDATE", id, id)
 			if err != nil {

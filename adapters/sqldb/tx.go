@@ -126,8 +126,15 @@ type Rows struct {
 	note func(error) error
 }
 
-// Next moves to the next row.
-func (r *Rows) Next() bool { return r.rows.Next() }
+// Next moves to the next row. False means that there are no more, or an error, which the transaction remembers even if nobody asks
+// Err for it.
+func (r *Rows) Next() bool {
+	if r.rows.Next() {
+		return true
+	}
+	_ = r.note(r.rows.Err()) // Err gives it to who asks
+	return false
+}
 
 // Scan reads the row.
 func (r *Rows) Scan(dest ...any) error { return r.note(r.rows.Scan(dest...)) }
