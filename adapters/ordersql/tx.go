@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -76,9 +77,28 @@ func (t tx) Delete(ctx context.Context, id uuid.UUID) error {
 }
 
 // PlacedBy implements command.Tx.
-func (t tx) PlacedBy(ctx context.Context, userID uuid.UUID, limit int) (ids []uuid.UUID, err error) {
-	rows, err := t.Query(ctx, "SELECT id FROM orders WHERE user_id = ? AND status = ? ORDER BY id LIMIT ?",
-		userID[:], string(order.Placed), limit)
+func (t tx) PlacedBy(ctx context.Context, userID uuid.UUID, limit int) ([]uuid.UUID, error) {
+	return t.ids(ctx, "user_id = ? AND status = ?", userID[:], string(order.Placed), limit)
+}
+
+// EraseNotes implements command.Tx. A cancelled order can only be deleted meanwhile, so none is read under a lock.
+func (t tx) EraseNotes(ctx context.Context, userID uuid.UUID, limit int, at time.Time) (int, error) {
+	ids, err := t.ids(ctx, "user_id = ? AND status = ? AND note <> ''", userID[:], string(order.Cancelled), limit)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		_, err := t.Exec(ctx, "UPDATE orders SET note = '', version = version + 1, updated_at = ? WHERE id = ?", sqldb.Micros(at), id[:])
+		if err != nil {
+			return 0, wrap("erase a note", err)
+		}
+	}
+	return len(ids), nil
+}
+
+// ids reads the IDs of the oldest orders that meet a condition; the last of its args is how many.
+func (t tx) ids(ctx context.Context, condition string, args ...any) (ids []uuid.UUID, err error) {
+	rows, err := t.Query(ctx, "SELECT id FROM orders WHERE "+condition+" ORDER BY id LIMIT ?", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read a user's orders: %w", err)
 	}

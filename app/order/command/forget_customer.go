@@ -15,6 +15,7 @@ import (
 // on SQLite, everybody's only writer.
 const (
 	ordersPerStep  = 100
+	notesPerStep   = 500
 	answersPerStep = 500
 )
 
@@ -35,9 +36,9 @@ func NewForgetCustomerHandler(inbox Inbox, now func() time.Time) *ForgetCustomer
 	return &ForgetCustomerHandler{inbox: inbox, now: now}
 }
 
-// Handle marks the account deleted, deletes the answers that are kept for repeated requests, and cancels its placed orders with the
-// reason user_deleted, each with its event, in as many transactions as it takes. From the first on no order of the user can be placed, so
-// that the last leaves none.
+// Handle marks the account deleted, deletes the answers that are kept for repeated requests, cancels its placed orders with the reason
+// user_deleted, each with its event, and erases the notes of all its orders, in as many transactions as it takes. From the first on no
+// order of the user can be placed, so that the last leaves none.
 func (h *ForgetCustomerHandler) Handle(ctx context.Context, c ForgetCustomer) error {
 	id, err := userID(c.User)
 	if err != nil {
@@ -52,11 +53,15 @@ func (h *ForgetCustomerHandler) Handle(ctx context.Context, c ForgetCustomer) er
 			return false, err
 		}
 		cancelled, err := h.cancelSome(ctx, tx, id)
-		return cancelled && forgotten < answersPerStep, err
+		if err != nil || !cancelled || forgotten == answersPerStep {
+			return false, err
+		}
+		erased, err := tx.EraseNotes(ctx, id, notesPerStep, h.now())
+		return erased < notesPerStep, err
 	})
 }
 
-// cancelSome cancels the oldest placed orders of a user, and is done where that were all. It locks them one by one, by ID, as
+// cancelSome cancels the oldest placed orders of a user, without their notes, and is done where that were all. It locks them one by one, by ID, as
 // everybody does who changes one.
 func (h *ForgetCustomerHandler) cancelSome(ctx context.Context, tx Tx, userID uuid.UUID) (done bool, err error) {
 	ids, err := tx.PlacedBy(ctx, userID, ordersPerStep)
@@ -71,6 +76,7 @@ func (h *ForgetCustomerHandler) cancelSome(ctx context.Context, tx Tx, userID uu
 		if err != nil {
 			return false, err
 		}
+		o.Note = ""
 		if err := cancel(ctx, tx, &o, contract.ReasonUserDeleted, h.now()); err != nil {
 			return false, err
 		}

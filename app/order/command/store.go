@@ -47,6 +47,9 @@ type Tx interface {
 	// ForgetCustomer marks the account of a user deleted, and ends its access. It waits for whoever places an order for that user,
 	// and holds off who would.
 	ForgetCustomer(ctx context.Context, userID uuid.UUID, at time.Time) error
+	// EraseNotes empties the notes of up to limit cancelled orders of a user, and says how many there were. That is a new version of
+	// each, and no event: events carry no note.
+	EraseNotes(ctx context.Context, userID uuid.UUID, limit int, at time.Time) (erased int, err error)
 	// PlacedBy reads the IDs of up to limit placed orders of a user, oldest first, without a lock.
 	PlacedBy(ctx context.Context, userID uuid.UUID, limit int) ([]uuid.UUID, error)
 

@@ -146,6 +146,30 @@ func forgotten(t *testing.T, b *bench) {
 	b.requireStored(t, other)
 }
 
+func noteless(t *testing.T, b *bench) {
+	placed, cancelled := b.placed(t), b.placed(t)
+	_, err := b.cancelled(cancelled.ID, nil)
+	require.NoError(t, err)
+	spared := b.draft()
+	spared.Caller = b.admin
+	other, err := b.place.Handle(b.request, spared)
+	require.NoError(t, err)
+	published := len(b.Published(t))
+
+	require.NoError(t, b.forget.Handle(b.request, b.userDeleted(1)))
+
+	for _, before := range []order.Order{placed, cancelled} {
+		o := b.stored(t, before.ID)
+		require.Empty(t, o.Note)
+		require.Equal(t, before.Items, o.Items)
+	}
+	require.EqualValues(t, 3, b.stored(t, cancelled.ID).Version, "another state has another version")
+	require.EqualValues(t, 2, b.stored(t, cancelled.ID).Sequence, "but no event")
+	require.Len(t, b.Published(t), published+1, "the placed one was cancelled")
+	b.requireStored(t, other)
+	require.NoError(t, b.deleted(cancelled.ID, nil), "and its deletion has the next sequence")
+}
+
 func crashedBetween(t *testing.T, b *bench) {
 	for range 250 {
 		b.placed(t)

@@ -70,6 +70,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"an event that means nothing lets the next one in", passedOver},
 		{"an older state does not come back", olderState},
 		{"the orders of a deleted user are cancelled in steps", forgotten},
+		{"a deleted user leaves no notes", noteless},
 		{"a crash between the steps leaves no order out", crashedBetween},
 		{"an order that its owner deletes meanwhile stops no step", deletedMeanwhile},
 		{"a deleted user cannot order, though nobody knew of them", unknownDeleted},
