@@ -123,16 +123,49 @@ func TestBrokerThatLostItsFilesIsFilledAgain(t *testing.T) {
 	server.Start()
 	n.types(admin, "key="+second, 1)
 
+	streamHolds(t, jetStream(t, server), 4) // admin, user and both orders
+	require.Len(t, n.history(admin, ""), 4, "what was published again is recorded once")
+}
+
+// A stream that is made anew, and what a cluster's other nodes lose, is noticed though the connection stands.
+func TestStreamThatIsMadeAnewIsFilledAgain(t *testing.T) {
+	t.Parallel()
+	server := natstest.Start(t)
+	n := start(t, "--data-dir="+t.TempDir(), "--broker-url="+server.URL()).ready()
+	_, user := n.register("gaia@example.org")
+	order := n.place(user)
+	admin := n.admin()
+	n.types(admin, "key="+order, 1)
+	js := jetStream(t, server)
+	streamHolds(t, js, 3)
+
+	stream, err := js.Stream(t.Context(), "EVENTS")
+	require.NoError(t, err)
+	require.NoError(t, js.DeleteStream(t.Context(), "EVENTS"))
+	_, err = js.CreateStream(t.Context(), stream.CachedInfo().Config)
+	require.NoError(t, err)
+
+	streamHolds(t, js, 3)
+	require.Len(t, n.history(admin, ""), 3)
+}
+
+func jetStream(t *testing.T, server *natstest.Server) jetstream.JetStream {
+	t.Helper()
 	nc, err := nats.Connect(server.URL())
 	require.NoError(t, err)
-	defer nc.Close()
+	t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
 	require.NoError(t, err)
+	return js
+}
+
+// streamHolds waits until the stream of events holds a number of messages.
+func streamHolds(t *testing.T, js jetstream.JetStream, messages uint64) {
+	t.Helper()
 	require.Eventually(t, func() bool {
 		stream, err := js.Stream(t.Context(), "EVENTS")
-		return err == nil && stream.CachedInfo().State.Msgs == 4 // admin, user and both orders
+		return err == nil && stream.CachedInfo().State.Msgs == messages
 	}, waitFor, tick)
-	require.Len(t, n.history(admin, ""), 4, "what was published again is recorded once")
 }
 
 // A database that hangs keeps neither the process nor its callers for long.

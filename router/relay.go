@@ -86,20 +86,21 @@ func (r *Relay) lead(ctx context.Context, t *tenure) {
 	defer r.metrics.resigned()
 	defer r.oldest.Store(nil)
 
-	known := map[string]*failing{}
+	known, low := map[string]*failing{}, map[string]uint64{}
 	for ctx.Err() == nil && t.holds() {
 		if !r.awaitBroker(ctx, t) {
 			break
 		}
-		if err := r.checkTail(work, t); err != nil {
+		held, err := r.checkTail(work, t, low)
+		if err != nil {
 			r.log.WarnContext(ctx, "relay cannot compare the outbox with the broker", "error", err)
 			wait(ctx, t.over, r.cfg.Poll)
 			continue
 		}
 		r.compared.Store(true)
-		s := newStretch(r, t, known)
+		s := newStretch(r, t, known, held)
 		s.run(ctx, work)
-		known = s.w.failingOn(r.cfg.Now())
+		known, low = s.w.failingOn(r.cfg.Now()), s.water.end()
 		r.compared.Store(false)
 	}
 	r.resign(work, t)

@@ -31,7 +31,7 @@ type RelayConfig struct {
 
 	Keep      time.Duration // acknowledged rows; 1 h
 	PurgeStep int           // rows deleted at a time; 500
-	Survey    time.Duration // between two counts of the backlog, and two purges; 5 s
+	Survey    time.Duration // between two counts of the backlog, two purges, and two looks at what the broker must hold; 5 s
 
 	Logger  *slog.Logger          // none
 	Metrics prometheus.Registerer // none

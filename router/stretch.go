@@ -18,6 +18,7 @@ type stretch struct {
 	t        *tenure
 	began    time.Time
 	w        *window
+	water    *highWater
 	outcomes *mailbox[result]
 	marker   *marker
 	reader   *reader
@@ -40,20 +41,21 @@ type result struct {
 	err            error
 }
 
-func newStretch(r *Relay, t *tenure, failing map[string]*failing) *stretch {
+func newStretch(r *Relay, t *tenure, failing map[string]*failing, held map[string]Published) *stretch {
+	began := r.cfg.Now()
 	return &stretch{
-		Relay: r, t: t, began: r.cfg.Now(), w: newWindow(r.cfg.Window, failing), outcomes: newMailbox[result](),
-		marker: newMarker(r, t), reader: newReader(r), due: true,
+		Relay: r, t: t, began: began, w: newWindow(r.cfg.Window, failing), water: newHighWater(r.cfg.Broker, held, began),
+		outcomes: newMailbox[result](), marker: newMarker(r, t), reader: newReader(r), due: true,
 	}
 }
 
-// run publishes until stop ends, the tenure does, or the connection is or may have been lost. It returns when outcomes and marks are
+// run publishes until stop ends, the tenure does, the connection is or may have been lost, or a stream lost its tail. It returns when outcomes and marks are
 // settled, as far as the tenure allows.
 func (s *stretch) run(stop, work context.Context) {
 	work, cancel := context.WithCancel(work)
 	reading := s.reader.start(work)
 	marking := s.marker.start(work)
-	s.publishAll(stop)
+	s.publishAll(stop, work)
 	s.settle(stop)
 	s.marker.finish()
 	s.await(stop, marking)
@@ -63,11 +65,12 @@ func (s *stretch) run(stop, work context.Context) {
 }
 
 // publishAll is the loop: outcomes free the window, pages fill it.
-func (s *stretch) publishAll(stop context.Context) {
+func (s *stretch) publishAll(stop, work context.Context) {
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
-	for s.t.holds() && stop.Err() == nil && s.cfg.Broker.Connected() && !s.suspicious() {
+	for s.t.holds() && stop.Err() == nil && s.cfg.Broker.Connected() && !s.suspicious() && !s.water.lost {
 		s.advance()
+		s.water.ask(work, s.cfg.Now(), s.cfg.Survey)
 		alarm.Reset(s.pause())
 		pages := s.reader.pages
 		if s.page != nil {
@@ -81,6 +84,8 @@ func (s *stretch) publishAll(stop context.Context) {
 			s.due = true
 		case <-s.outcomes.ready:
 			s.settleOutcomes(true)
+		case doubts := <-s.water.answers:
+			s.water.heard(doubts)
 		case <-s.marker.stored.ready:
 			s.forgetMarked()
 		case p := <-pages:
@@ -223,6 +228,7 @@ func (s *stretch) settleOutcomes(goOn bool) {
 			continue
 		}
 		s.metrics.published.Inc()
+		s.water.acked(p)
 		done = append(done, p)
 		if next != nil && goOn {
 			s.publish(*next)

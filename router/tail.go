@@ -4,39 +4,50 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 )
 
-// streams are the topic prefixes of the streams that a relay publishes to.
-var streams = []string{"events.", "poison.", "requeue."}
+// streams are those that a relay publishes to: each takes the topics that begin with its name and a dot.
+var streams = []string{"events", "poison", "requeue"}
+
+func streamOf(topic string) string {
+	stream, _, _ := strings.Cut(topic, ".")
+	return stream
+}
 
 // tailStep is how many rows of a tail are read at once.
 const tailStep = 100
 
 // checkTail finds acknowledged rows that the broker lost with the end of a stream, as after a power failure, and makes them pending
-// again. It looks from each stream's last place down to the first row that the broker still has. Nothing may be published
-// meanwhile, or a later row of a key could come before a lost one.
-func (r *Relay) checkTail(ctx context.Context, t *tenure) error {
-	for _, prefix := range streams {
+// again. It looks from each stream's last place down to the first row that the broker still has, below the place in low where there is
+// one: down to there a stream may hold new rows where it held lost ones. Nothing may be published meanwhile, or a later row of a key
+// could come before a lost one. held is the highest row of each stream that the broker has.
+func (r *Relay) checkTail(ctx context.Context, t *tenure, low map[string]uint64) (held map[string]Published, err error) {
+	held = map[string]Published{}
+	for _, stream := range streams {
 		before := uint64(math.MaxInt64) // what fits a database's column
 		for more := true; more; {
-			rows, err := r.tail(ctx, t, prefix, before)
+			rows, err := r.tail(ctx, t, stream+".", before)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			lost, err := r.lost(ctx, t, rows)
+			c, err := r.compare(ctx, t, rows, low[stream])
 			if err != nil {
-				return err
+				return nil, err
 			}
-			if err := r.unmark(ctx, t, lost); err != nil {
-				return err
+			if err := r.unmark(ctx, t, c.lost); err != nil {
+				return nil, err
 			}
-			more = len(rows) == tailStep && len(lost) == len(rows)
+			if _, known := held[stream]; !known && c.held != nil {
+				held[stream] = *c.held
+			}
+			more = len(rows) == tailStep && !c.done
 			if more {
-				before = rows[len(rows)-1].StreamSequence
+				before = rows[len(rows)-1].StreamSequence + 1 // two rows may have one place: a lost one and a new one
 			}
 		}
 	}
-	return nil
+	return held, nil
 }
 
 func (r *Relay) tail(ctx context.Context, t *tenure, prefix string, before uint64) ([]Published, error) {
@@ -49,20 +60,33 @@ func (r *Relay) tail(ctx context.Context, t *tenure, prefix string, before uint6
 	return rows, nil
 }
 
-// lost gives the rows ahead of the first one that the broker has.
-func (r *Relay) lost(ctx context.Context, t *tenure, rows []Published) ([]Published, error) {
+// comparison is what the broker says of rows that it acknowledged.
+type comparison struct {
+	lost []Published
+	held *Published // the highest one that it has
+	done bool       // what stands lower needs no comparison
+}
+
+func (r *Relay) compare(ctx context.Context, t *tenure, rows []Published, low uint64) (c comparison, err error) {
 	ctx, cancel := t.within(ctx)
 	defer cancel()
-	for i, row := range rows {
+	for _, row := range rows {
 		held, err := r.cfg.Broker.Holds(ctx, row.Topic, row.StreamSequence, row.MessageID)
-		if err != nil {
-			return nil, fmt.Errorf("ask the broker for place %d of %s: %w", row.StreamSequence, row.Topic, err)
+		switch {
+		case err != nil:
+			return c, fmt.Errorf("ask the broker for place %d of %s: %w", row.StreamSequence, row.Topic, err)
+		case !held:
+			c.lost = append(c.lost, row)
+			continue
+		case c.held == nil:
+			c.held = &row
 		}
-		if held {
-			return rows[:i], nil
+		if low == 0 || row.StreamSequence < low {
+			c.done = true
+			break
 		}
 	}
-	return rows, nil
+	return c, nil
 }
 
 func (r *Relay) unmark(ctx context.Context, t *tenure, rows []Published) error {

@@ -19,6 +19,8 @@ var errWire = errors.New("no acknowledgement")
 type wire struct {
 	latency time.Duration // of an acknowledgement
 
+	answering sync.Mutex // held while an answer is given
+
 	mu       sync.Mutex
 	away     bool
 	stream   []sent
@@ -26,6 +28,7 @@ type wire struct {
 	sends    map[string]int                 // how often each message came
 	acks     map[string]bool                // which acknowledgements were delivered
 	verdict  func(id string, n int) verdict // of the nth publication of a message
+	answers  []func()                       // under way, in the order of the publications
 	unknown  []func(uint64, error)          // without an outcome, until the connection is back
 	sentAway int                            // while the broker was away
 }
@@ -63,7 +66,7 @@ func (b *wire) PublishAsync(_ string, msg *message.Message, done func(uint64, er
 		what = b.verdict(id, b.sends[id])
 	}
 	if what == refuse {
-		time.AfterFunc(b.latency, func() { done(0, errWire) })
+		b.answer(func() { done(0, errWire) })
 		return
 	}
 	place, repeat := b.places[id]
@@ -72,7 +75,7 @@ func (b *wire) PublishAsync(_ string, msg *message.Message, done func(uint64, er
 		b.places[id] = place
 		b.stream = append(b.stream, sent{id, msg.Metadata.Get(contract.MetaPartitionKey), msg.Metadata.Get(contract.MetaSequence)})
 	}
-	time.AfterFunc(b.latency, func() {
+	b.answer(func() {
 		if what == storeAndLoseAck {
 			done(0, errWire)
 			return
@@ -86,6 +89,20 @@ func (b *wire) PublishAsync(_ string, msg *message.Message, done func(uint64, er
 		b.acks[id] = true
 		b.mu.Unlock()
 		done(uint64(place+1), nil)
+	})
+}
+
+// answer has an answer given behind those of what was published before. The lock is held.
+func (b *wire) answer(give func()) {
+	b.answers = append(b.answers, give)
+	time.AfterFunc(b.latency, func() {
+		b.answering.Lock()
+		defer b.answering.Unlock()
+		b.mu.Lock()
+		give := b.answers[0]
+		b.answers = b.answers[1:]
+		b.mu.Unlock()
+		give()
 	})
 }
 

@@ -21,7 +21,7 @@ func TestWhatIsHeldIsBoundedByBytesToo(t *testing.T) {
 	conn := connect(t, server.URL())
 	require.NoError(t, conn.EnsureStreams(t.Context(), natsjs.Streams{}))
 	publisher := newPublisher(t, conn, natsjs.PublisherConfig{})
-	const messages, size, bound = 40, 512 << 10, 4 << 20
+	const messages, size, bound, atOnce = 40, 512 << 10, 4 << 20, 4
 	for i := range messages {
 		msg := message.NewMessage(uuid.NewString(), make([]byte, size))
 		msg.Metadata.Set(contract.MetaPartitionKey, strconv.Itoa(i))
@@ -36,8 +36,8 @@ func TestWhatIsHeldIsBoundedByBytesToo(t *testing.T) {
 		held = append(held, <-in)
 		consumer, err := js.Consumer(t.Context(), "EVENTS", "one")
 		require.NoError(t, err)
-		require.LessOrEqual(t, consumer.CachedInfo().NumAckPending, bound/size)
-		if len(held) == 4 {
+		require.LessOrEqual(t, consumer.CachedInfo().NumAckPending, bound/size+atOnce, "the last acks may be on their way")
+		if len(held) == atOnce {
 			for _, msg := range held {
 				msg.Ack()
 			}
