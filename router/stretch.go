@@ -49,8 +49,8 @@ func newStretch(r *Relay, t *tenure, failing map[string]*failing, held map[strin
 	}
 }
 
-// run publishes until stop ends, the tenure does, the connection is or may have been lost, or a stream lost its tail. It returns when outcomes and marks are
-// settled, as far as the tenure allows.
+// run publishes until stop ends, the tenure does, the connection is or may have been lost, or a stream lost its tail. It returns when
+// outcomes and marks are settled, as far as the tenure allows.
 func (s *stretch) run(stop, work context.Context) {
 	work, cancel := context.WithCancel(work)
 	reading := s.reader.start(work)

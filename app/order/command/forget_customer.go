@@ -61,8 +61,8 @@ func (h *ForgetCustomerHandler) Handle(ctx context.Context, c ForgetCustomer) er
 	})
 }
 
-// cancelSome cancels the oldest placed orders of a user, without their notes, and is done where that were all. It locks them one by one, by ID, as
-// everybody does who changes one.
+// cancelSome cancels the oldest placed orders of a user, without their notes, and is done where that were all. It locks them one by one,
+// by ID, as everybody does who changes one.
 func (h *ForgetCustomerHandler) cancelSome(ctx context.Context, tx Tx, userID uuid.UUID) (done bool, err error) {
 	ids, err := tx.PlacedBy(ctx, userID, ordersPerStep)
 	if err != nil {
