@@ -35,6 +35,7 @@ func (g guards) authenticate(roles []principal.Role, beforeChange bool) func(hum
 			WriteProblem(w, r, err)
 			return
 		}
+		x.caller = caller
 		if len(roles) > 0 && !slices.Contains(roles, caller.Role) {
 			WriteProblem(w, r, errForbidden)
 			return
@@ -43,7 +44,6 @@ func (g guards) authenticate(roles []principal.Role, beforeChange bool) func(hum
 			WriteProblem(w, r, errPassword)
 			return
 		}
-		x.caller = caller
 		next(ctx)
 	}
 }

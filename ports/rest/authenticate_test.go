@@ -55,6 +55,19 @@ func TestCallerReachesTheOperation(t *testing.T) {
 	require.JSONEq(t, `{"name":"user"}`, text(t, res))
 }
 
+func TestLogSaysWhoAskedAlsoWhereTheyMayNot(t *testing.T) {
+	t.Parallel()
+	for token, userID := range map[string]any{
+		"admin": "02000000-0000-0000-0000-000000000000", "user": "01000000-0000-0000-0000-000000000000", "nobody": nil,
+	} {
+		f := setup(t)
+		r := httptest.NewRequest(http.MethodGet, "/api/admin", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		f.do(t, r)
+		require.Equal(t, userID, f.log.lines(t)[0]["user_id"], token)
+	}
+}
+
 func TestPasswordThatMustBeChangedOpensNothingElse(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 )
@@ -68,7 +69,7 @@ func (s *Server) log(x *exchange, r *http.Request, route string, took time.Durat
 	if !s.cfg.Logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 10)
+	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs,
 		slog.String("method", r.Method),
 		slog.String("route", route),
@@ -78,6 +79,9 @@ func (s *Server) log(x *exchange, r *http.Request, route string, took time.Durat
 		slog.Int64("bytes", x.bytes),
 		slog.String("correlation_id", x.correlationID),
 	)
+	if x.signedIn() {
+		attrs = append(attrs, slog.String("user_id", uuid.UUID(x.caller.UserID).String()))
+	}
 	if x.cause != nil {
 		attrs = append(attrs, slog.String("error", x.cause.Error()))
 	}

@@ -50,6 +50,9 @@ func exchangeFrom(ctx context.Context) *exchange {
 	return x
 }
 
+// signedIn reports that the caller proved who they are, whether or not they may do what they ask for.
+func (x *exchange) signedIn() bool { return x.caller.UserID != [16]byte{} }
+
 // WriteHeader sends the header and remembers the status. Where the answer may be compressed it waits for the first piece of the body.
 func (x *exchange) WriteHeader(status int) {
 	if x.status != 0 || status < http.StatusOK {

@@ -32,7 +32,7 @@ type writer struct {
 }
 
 func writerOf(x *exchange) writer {
-	if x.caller.UserID != [16]byte{} {
+	if x.signedIn() {
 		return writer{user: x.caller.UserID}
 	}
 	return writer{address: netOf(x.client)}
