@@ -71,6 +71,9 @@ func complete(document *huma.OpenAPI, op *huma.Operation) {
 	for _, no := range usual {
 		fails(document, op, no)
 	}
+	if op.RequestBody == nil {
+		fails(document, op, refusalOf(errAddress))
+	}
 	if op.Responses["422"] != nil {
 		fails(document, op, invalidExample(op))
 	}

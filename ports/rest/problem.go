@@ -246,8 +246,14 @@ func fieldOf(err error) fault.Field {
 	if strings.HasPrefix(f.Message, "invalid date/time") {
 		f.Message = "must be a time as in RFC 3339: 2026-01-31T12:00:00Z" // huma says it in Go's own notation
 	}
-	if len(f.Location) > maxLocation {
-		f.Location = strings.ToValidUTF8(f.Location[:maxLocation], "") + "…"
-	}
+	f.Location = cut(f.Location)
 	return f
+}
+
+// cut shortens a place that a stranger named.
+func cut(location string) string {
+	if len(location) > maxLocation {
+		return strings.ToValidUTF8(location[:maxLocation], "") + "…"
+	}
+	return location
 }

@@ -87,6 +87,7 @@ func prepared(op huma.Operation, input, output reflect.Type, guards guards) huma
 	}
 	op, preconditions := conditional(op, input, output)
 	steps = append(steps, checkAddress)
+	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnprocessableEntity)
 	steps = append(steps, preconditions...)
 	if takesBody(input) {
 		limit := op.MaxBodyBytes
@@ -94,8 +95,7 @@ func prepared(op huma.Operation, input, output reflect.Type, guards guards) huma
 			limit = maxBody
 		}
 		steps = append(steps, readBody(limit))
-		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestTimeout,
-			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		op.Errors = append(op.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if embeds[Idempotent](input) {
 		steps = append(steps, guards.idempotent)

@@ -37,8 +37,8 @@ var (
 	}
 )
 
-// checkAddress refuses a path or query that is not well formed, a parameter that is given twice or empty (what is meant is anybody's
-// guess), and a UUID in another spelling than that of RFC 9562: one thing has one address.
+// checkAddress refuses a path or query that is not well formed, a parameter that the operation does not know, one that is given twice or
+// empty (what is meant is anybody's guess), and a UUID in another spelling than that of RFC 9562: one thing has one address.
 func checkAddress(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	if !utf8.ValidString(r.URL.Path) {
@@ -83,7 +83,7 @@ func checkQuery(op *huma.Operation, raw string) error {
 			return errAddress
 		}
 		if rule := brokenRule(op, name, values); rule != "" {
-			broken = append(broken, fault.Field{Location: "query." + name, Message: rule})
+			broken = append(broken, fault.Field{Location: cut("query." + name), Message: rule})
 		}
 	}
 	if len(broken) > 0 {
@@ -96,7 +96,7 @@ func checkQuery(op *huma.Operation, raw string) error {
 func brokenRule(op *huma.Operation, name string, values []string) string {
 	i := slices.IndexFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name })
 	if i < 0 {
-		return "" // huma refuses it
+		return "unknown query parameter"
 	}
 	p := op.Parameters[i]
 	switch {
