@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/adapters/argon"
 )
 
 var writeDocuments = flag.Bool("write-documents", false, "write docs/api anew instead of comparing with it")
@@ -112,6 +114,24 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What comes from behind the ports is named in the document by hand.
+func TestDocumentNamesWhatAdaptersRefuse(t *testing.T) {
+	t.Parallel()
+	operations := map[string]described{}
+	for _, methods := range readOperations(t) {
+		for _, op := range methods {
+			operations[op.OperationID] = op
+		}
+	}
+	for id, want := range map[string][2]string{
+		"sign-in": {"503", argon.ErrBusy.Code}, "register-user": {"503", argon.ErrBusy.Code}, "change-password": {"503", argon.ErrBusy.Code},
+		"update-user": {"503", argon.ErrBusy.Code}, "list-orders": {"503", "keys_unavailable"},
+		"place-order": {"415", "unsupported_content_encoding"},
+	} {
+		require.Contains(t, operations[id].Responses[want[0]].Content["application/problem+json"].Examples, want[1], id)
 	}
 }
 

@@ -53,7 +53,7 @@ var usual = []refusal{
 		status: http.StatusBadRequest, code: "malformed", detail: "The request cannot be read.",
 		fields: []fault.Field{{Location: "body", Message: "ends in the middle of a value, at byte 17"}},
 	},
-	refusalOf(version.ErrMoved), refusalOf(errTooLarge), errSlow, errContentType,
+	refusalOf(version.ErrMoved), refusalOf(errTooLarge), errSlow, errContentType, errContentEncoding,
 	refusalOf(errLimited.After(usualWait)), errInternal,
 	{
 		status: http.StatusServiceUnavailable, code: "database_away", detail: "The database cannot be reached. Nothing was changed; try again.",
@@ -63,6 +63,12 @@ var usual = []refusal{
 		detail: "The database has no room: its disk is full. Nothing was changed; try again once there is space.",
 	},
 	{status: http.StatusServiceUnavailable, code: "outcome_unknown", detail: unknownOutcome},
+}
+
+// keysAway is said by whoever checks tokens.
+var keysAway = refusal{
+	status: http.StatusServiceUnavailable, code: "keys_unavailable",
+	detail: "The keys that check access tokens cannot be had now; try again shortly.",
 }
 
 // complete adds to an operation what the document says of all of them alike. It runs when the operation is registered.
@@ -94,7 +100,7 @@ func doors(op *huma.Operation) (refused []refusal) {
 	if !signedIn {
 		return nil
 	}
-	refused = append(refused, refusalOf(errNoToken), refusalOf(errBadToken))
+	refused = append(refused, refusalOf(errNoToken), refusalOf(errBadToken), keysAway)
 	if len(roles) > 0 {
 		refused = append(refused, refusalOf(errForbidden))
 	}

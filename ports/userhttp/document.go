@@ -33,6 +33,9 @@ const (
 		`"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
 )
 
+// errBusy is how the hasher refuses; it is no part of this package, and its words are.
+var errBusy = fault.New(fault.Unavailable, "busy", "Too many sign-ins at this moment; try again shortly.")
+
 // described is what the OpenAPI document says of the operations, by their IDs.
 func described() rest.Descriptions {
 	return rest.Descriptions{
@@ -49,7 +52,7 @@ func describedOperations() map[string]rest.Description {
 		"register-user": {
 			Text: "Anyone may. The role is `user`; an admin gives another. The e-mail address is compared without case. " +
 				"The event is `user.created.v1`.",
-			Problems: []*fault.Error{user.ErrEmailTaken},
+			Problems: []*fault.Error{user.ErrEmailTaken, errBusy},
 			Request:  map[string]string{"email": "ada@example.com", "name": "Ada", "password": examplePassword},
 			Answer:   exampleAccount,
 		},
@@ -68,7 +71,7 @@ func describedOperations() map[string]rest.Description {
 				"none where nothing changes.",
 			Problems: []*fault.Error{
 				user.ErrRole, user.ErrNotFound, user.ErrEmailTaken, user.ErrLastAdmin, user.ErrChanged, user.ErrWrongPassword,
-				user.ErrTooManyAttempts,
+				user.ErrTooManyAttempts, errBusy,
 			},
 			Request: map[string]string{"name": "Ada Lovelace"},
 			Answer:  exampleAccount,
@@ -76,7 +79,7 @@ func describedOperations() map[string]rest.Description {
 		"change-password": {
 			Problems: []*fault.Error{
 				user.ErrWrongPassword, user.ErrPasswordForbidden, user.ErrNotFound, user.ErrChanged, user.ErrSamePassword,
-				user.ErrTooManyAttempts,
+				user.ErrTooManyAttempts, errBusy,
 			},
 			Request: map[string]string{"current_password": examplePassword, "new_password": "gristmill by the river"},
 		},
@@ -86,7 +89,7 @@ func describedOperations() map[string]rest.Description {
 			Problems: []*fault.Error{user.ErrNotFound, user.ErrLastAdmin, user.ErrChanged},
 		},
 		"sign-in": {
-			Problems: []*fault.Error{user.ErrSignIn, user.ErrTooManyAttempts},
+			Problems: []*fault.Error{user.ErrSignIn, user.ErrTooManyAttempts, errBusy},
 			Request:  map[string]string{"email": "ada@example.com", "password": examplePassword},
 			Answer:   exampleTokens,
 		},
