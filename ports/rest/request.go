@@ -129,7 +129,7 @@ func readBody(limit int64) func(huma.Context, func(huma.Context)) {
 			writeRefusal(w, r, errContentEncoding)
 			return
 		}
-		if !isJSON(r.Header.Get("Content-Type")) {
+		if !typed(r.Header) {
 			writeRefusal(w, r, errContentType)
 			return
 		}
@@ -176,6 +176,14 @@ var headerJSON = []string{"application/json"}
 // plainBody reports whether a body came without a Content-Encoding, or with the one that stands for none.
 func plainBody(encodings []string) bool {
 	return len(encodings) == 0 || len(encodings) == 1 && strings.EqualFold(encodings[0], "identity")
+}
+
+// typed reports whether a body may be read as JSON. One without a type is taken at its word, but not from a browser, which names the origin
+// of what it posts: any page can have it send one here without asking first, and use up, at the visitor's address, the wrong passwords and
+// registrations that are free.
+func typed(h http.Header) bool {
+	types := h["Content-Type"]
+	return len(types) < 2 && isJSON(h.Get("Content-Type")) && (h.Get("Content-Type") != "" || len(h["Origin"]) == 0)
 }
 
 // isJSON reports whether a body of type t may be read as JSON. One without a type is taken at its word.

@@ -124,6 +124,28 @@ func TestContentTypes(t *testing.T) {
 	require.Equal(t, "unsupported_media_type", problem(t, setup(t).do(t, r), 415).Code)
 }
 
+// Pages of other origins may send a body without a type, and without a preflight.
+func TestBodyThatABrowserSendsUnasked(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		types  []string
+		origin string
+		status int
+	}{
+		"no type, no browser": {nil, "", 201},
+		"no type, a page":     {nil, "https://evil.example", 415},
+		"no type, a file":     {nil, "null", 415},
+		"JSON, a page":        {[]string{"application/json"}, "https://shop.example", 201}, // asked before
+		"two types":           {[]string{"application/json", "text/plain"}, "", 415},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/api/things", strings.NewReader(`{"name":"a"}`))
+		if r.Header["Content-Type"] = c.types; c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		require.Equal(t, c.status, setup(t).do(t, r).StatusCode, name)
+	}
+}
+
 func TestCompressedBodiesAreRefused(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
