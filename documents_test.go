@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -132,6 +133,33 @@ func TestDocumentNamesWhatAdaptersRefuse(t *testing.T) {
 		"place-order": {"415", "unsupported_content_encoding"},
 	} {
 		require.Contains(t, operations[id].Responses[want[0]].Content["application/problem+json"].Examples, want[1], id)
+	}
+}
+
+// A list that may be null is one more thing for each client to ask; ours never are.
+func TestAnsweredListsAreNeverNull(t *testing.T) {
+	t.Parallel()
+	var document struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Type any `json:"type"`
+				} `json:"properties"`
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	readJSON(t, "docs/api/openapi.json", &document)
+	for name, schema := range document.Components.Schemas {
+		for property, of := range schema.Properties {
+			if !strings.HasSuffix(name, "InputBody") {
+				require.NotContains(t, fmt.Sprint(of.Type), "null", "%s.%s", name, property)
+			}
+		}
+	}
+	n := start(t, "--data-dir="+t.TempDir()).ready()
+	admin := n.admin()
+	for _, list := range []string{"/api/orders", "/api/poison", "/api/users?email=nobody@example.org", "/api/events?key=nothing"} {
+		require.Contains(t, n.get(admin, list).body, `"items":[]`, list)
 	}
 }
 

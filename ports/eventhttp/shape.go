@@ -45,7 +45,7 @@ type EventDetail struct {
 	Event
 
 	Metadata map[string]string `json:"metadata" doc:"All that the message carried beside its payload"`
-	Outcomes []Outcome         `json:"outcomes"`
+	Outcomes []Outcome         `json:"outcomes" nullable:"false"`
 }
 
 // Poison is a message that a consumer gave up.

@@ -23,7 +23,7 @@ type Problem struct {
 	Detail        string      `json:"detail" doc:"What happened, for people"`
 	Code          string      `json:"code" doc:"What happened, for programs" example:"not_found"`
 	CorrelationID string      `json:"correlation_id" doc:"Under which the request is found in logs and events"`
-	Errors        []Violation `json:"errors,omitempty" doc:"Which values broke a rule"`
+	Errors        []Violation `json:"errors,omitempty" nullable:"false" doc:"Which values broke a rule"`
 
 	headers http.Header
 }
