@@ -153,12 +153,13 @@ type runtime struct {
 	router   *router.Router
 }
 
-// service gives the service that runs on r. streams are those that it publishes to or reads.
-func (r runtime) service(migrations fs.FS, streams ...string) *service {
+// service gives the service that runs on r. Of its own tables those that are named are purged; streams are those that it publishes to or
+// reads.
+func (r runtime) service(migrations fs.FS, purged []sqldb.Expiring, streams ...string) *service {
 	return &service{
 		name: string(r.name), db: r.db, migrations: migrations, broker: r.broker, streams: streams, relay: r.relay, router: r.router,
 		access: r.access, edge: r.edge, early: []func(context.Context) error{r.access.Run},
-		workers: []func(context.Context) error{sqldb.NewPurge(r.db, newClock()).Run}, log: r.platform.log.With("service", string(r.name)),
+		workers: []func(context.Context) error{sqldb.NewPurge(r.db, newClock(), purged...).Run}, log: r.platform.log.With("service", string(r.name)),
 	}
 }
 

@@ -26,7 +26,7 @@ func newSequencer(assign *command.AssignPositionsHandler, p platform) *eventcons
 func newEventService(
 	r runtime, http eventhttp.Handlers, handlers *eventconsumer.Consumer, sequencer *eventconsumer.Sequencer,
 ) (eventService, error) {
-	s := r.service(migrations[serviceEvent], natsjs.Events, natsjs.Poison, natsjs.Requeue)
+	s := r.service(migrations[serviceEvent], nil, natsjs.Events, natsjs.Poison, natsjs.Requeue)
 	s.routes = func(api huma.API) { eventhttp.Register(api, http) }
 	s.workers = append(s.workers, sequencer.Run)
 	return eventService{s}, s.add(

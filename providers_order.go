@@ -22,7 +22,7 @@ func newOrderInbox(db *sqldb.DB, now func() time.Time) *sqldb.Inbox {
 func newOrderService(
 	r runtime, inbox *sqldb.Inbox, http orderhttp.Handlers, handlers orderconsumer.Handlers,
 ) (orderService, error) {
-	s := r.service(migrations[serviceOrder], natsjs.Events, natsjs.Poison, natsjs.Requeue)
+	s := r.service(migrations[serviceOrder], nil, natsjs.Events, natsjs.Poison, natsjs.Requeue)
 	s.routes = func(api huma.API) { orderhttp.Register(api, http) }
 	return orderService{s}, s.add(&consumer{
 		name:   orderconsumer.Customers,

@@ -54,15 +54,9 @@ func newGuard(p platform, limits *sqldb.Limits, store *usersql.Store, now func()
 	return command.NewGuard(limits, store, key, now), nil
 }
 
-func newSessionPurger(p platform, db *sqldb.DB, now func() time.Time) *usersql.Purger {
-	return usersql.NewPurger(db, now, p.log.With("service", serviceUser))
-}
-
-func newUserService(
-	r runtime, http userhttp.Handlers, keys *jwks.Keyring, admin firstAdmin, sessions *usersql.Purger,
-) userService {
-	s := r.service(migrations[serviceUser], natsjs.Events)
-	s.workers = append(s.workers, keys.Run, sessions.Run)
+func newUserService(r runtime, http userhttp.Handlers, keys *jwks.Keyring, admin firstAdmin) userService {
+	s := r.service(migrations[serviceUser], usersql.Expiring, natsjs.Events)
+	s.workers = append(s.workers, keys.Run)
 	s.routes = func(api huma.API) { userhttp.Register(api, http) }
 	s.prepare = func(ctx context.Context) error {
 		if err := keys.Open(ctx); err != nil {

@@ -125,8 +125,7 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 	ensureAdminHandler := command.NewEnsureAdminHandler(store, hasher, v2, v)
 	replaceDrawnPasswordHandler := command.NewReplaceDrawnPasswordHandler(store, hasher, v)
 	mainFirstAdmin := newFirstAdmin(p, ensureAdminHandler, replaceDrawnPasswordHandler)
-	purger := newSessionPurger(p, db, v)
-	mainUserService := newUserService(mainRuntime, handlers, keyring, mainFirstAdmin, purger)
+	mainUserService := newUserService(mainRuntime, handlers, keyring, mainFirstAdmin)
 	return mainUserService, func() {
 		cleanup2()
 		cleanup()

@@ -41,7 +41,7 @@ var userSet = wire.NewSet(
 	usercommand.NewSignOutHandler, usercommand.NewEndSessionHandler, usercommand.NewEndSessionsHandler,
 	usercommand.NewEnsureAdminHandler, usercommand.NewReplaceDrawnPasswordHandler, newFirstAdmin,
 	userquery.NewUserByIDHandler, userquery.NewUsersHandler, userquery.NewSessionsHandler,
-	wire.Bind(new(userquery.SessionStore), new(*usersql.Store)), newSessionPurger,
+	wire.Bind(new(userquery.SessionStore), new(*usersql.Store)),
 	wire.Bind(new(userhttp.KeySet), new(*jwks.Keyring)), wire.Struct(new(userhttp.Handlers), "*"), newUserService,
 )
 

@@ -29,19 +29,10 @@ func (s *Store) Events(ctx context.Context, f query.EventFilter, p query.Page) (
 	if err != nil {
 		return nil, false, fmt.Errorf("read the history: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	var space room
-	for rows.Next() {
-		r, err := scanEvent(rows)
-		if err != nil {
-			return nil, false, err
-		}
-		if !space.take(len(r.Data), p.Limit) {
-			return events, true, nil
-		}
-		events = append(events, r)
-	}
-	return events, false, rows.Err()
+	return readPage(rows, p.Limit, func(row sqldb.Scanner) (r event.Record, size int, err error) {
+		r, err = scanEvent(row)
+		return r, len(r.Data), err
+	})
 }
 
 // Event implements query.Store.
@@ -61,29 +52,25 @@ func (s *Store) Event(ctx context.Context, id uuid.UUID) (event.Record, error) {
 }
 
 // Failures implements query.Store.
-func (s *Store) Failures(ctx context.Context, r event.Record) (outcomes []event.Outcome, err error) {
+func (s *Store) Failures(ctx context.Context, r event.Record) ([]event.Outcome, error) {
 	rows, err := s.db.Query(ctx, `SELECT consumer, attempts, last_failed_at FROM poison WHERE event_id = ? AND source = ? ORDER BY number`,
 		r.ID[:], text(r.Source))
 	if err != nil {
 		return nil, fmt.Errorf("read the failures of an event: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	return sqldb.Collect(rows, func(r sqldb.Scanner) (event.Outcome, error) {
 		var at int64
 		o := event.Outcome{Outcome: event.OutcomePoisoned}
-		if err := rows.Scan(&o.Consumer, &o.Attempt, &at); err != nil {
-			return nil, fmt.Errorf("read the failures of an event: %w", err)
+		if err := r.Scan(&o.Consumer, &o.Attempt, &at); err != nil {
+			return o, fmt.Errorf("read the failures of an event: %w", err)
 		}
 		o.At = sqldb.FromMicros(at)
-		outcomes = append(outcomes, o)
-	}
-	return outcomes, rows.Err()
+		return o, nil
+	})
 }
 
-type scanner interface{ Scan(dest ...any) error }
-
 // scanEvent reads eventColumns and whatever else was selected behind them.
-func scanEvent(row scanner, further ...any) (event.Record, error) {
+func scanEvent(row sqldb.Scanner, further ...any) (event.Record, error) {
 	var (
 		r              event.Record
 		happened, kept int64

@@ -65,19 +65,7 @@ func (s *Store) Poison(ctx context.Context, f query.PoisonFilter, p query.Page) 
 	if err != nil {
 		return nil, false, fmt.Errorf("read the poison queue: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	var space room
-	for rows.Next() {
-		m, size, err := scanPoison(rows)
-		if err != nil {
-			return nil, false, err
-		}
-		if !space.take(size, p.Limit) {
-			return poison, true, nil
-		}
-		poison = append(poison, m)
-	}
-	return poison, false, rows.Err()
+	return readPage(rows, p.Limit, scanPoison)
 }
 
 // PoisonMessage implements query.Store.
@@ -85,7 +73,7 @@ func (s *Store) PoisonMessage(ctx context.Context, id uuid.UUID) (event.Poison, 
 	return onePoison(s.db.QueryRow(ctx, "SELECT "+poisonColumns+" FROM poison WHERE id = ?", id[:]))
 }
 
-func onePoison(row scanner) (event.Poison, error) {
+func onePoison(row sqldb.Scanner) (event.Poison, error) {
 	p, _, err := scanPoison(row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return event.Poison{}, event.ErrPoisonNotFound
@@ -94,7 +82,7 @@ func onePoison(row scanner) (event.Poison, error) {
 }
 
 // scanPoison reads poisonColumns; size is what the message weighs.
-func scanPoison(row scanner) (p event.Poison, size int, err error) {
+func scanPoison(row sqldb.Scanner) (p event.Poison, size int, err error) {
 	var (
 		first, last, kept int64
 		metadata          []byte

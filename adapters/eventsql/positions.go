@@ -94,22 +94,19 @@ func choose(ids []int64, candidates []waiting, chosen map[int64]bool, limit int)
 	return ids
 }
 
-func (t tx) unpositioned(ctx context.Context, after int64, limit int, patience time.Time) (page []waiting, err error) {
+func (t tx) unpositioned(ctx context.Context, after int64, limit int, patience time.Time) ([]waiting, error) {
 	rows, err := t.Query(ctx, `SELECT h.id, h.sequence IS NULL OR h.sequence = 1 OR h.recorded_at < ?, p.id, p.position IS NOT NULL
 		FROM history h LEFT JOIN history p ON p.partition_key = h.partition_key AND p.sequence = h.sequence - 1 AND p.source = h.source
 		WHERE h.position IS NULL AND h.id > ? ORDER BY h.id LIMIT ?`, sqldb.Micros(patience), after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read events without a position: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var w waiting
-		if err := rows.Scan(&w.id, &w.free, &w.predecessor, &w.passed); err != nil {
-			return nil, fmt.Errorf("read events without a position: %w", err)
+	return sqldb.Collect(rows, func(r sqldb.Scanner) (w waiting, err error) {
+		if err := r.Scan(&w.id, &w.free, &w.predecessor, &w.passed); err != nil {
+			return w, fmt.Errorf("read events without a position: %w", err)
 		}
-		page = append(page, w)
-	}
-	return page, rows.Err()
+		return w, nil
+	})
 }
 
 // assignment is the statement that gives ids the positions behind last. Where neighbours follow each other, they are the same distance
@@ -127,6 +124,5 @@ func assignment(ids []int64, last int64) (statement string, args []any) {
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	places := strings.Repeat(", ?", len(ids))[2:]
-	return "UPDATE history SET position = CASE" + cases.String() + " END WHERE id IN (" + places + ")", args
+	return "UPDATE history SET position = CASE" + cases.String() + " END WHERE id IN " + sqldb.Placeholders(len(ids)), args
 }

@@ -13,21 +13,13 @@ import (
 )
 
 // List implements query.Store.
-func (s *Store) List(ctx context.Context, f query.Filter, limit int) (orders []order.Order, err error) {
+func (s *Store) List(ctx context.Context, f query.Filter, limit int) ([]order.Order, error) {
 	statement, args := list(f, limit)
 	rows, err := s.db.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		o, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		orders = append(orders, o)
-	}
-	return orders, rows.Err()
+	return sqldb.Collect(rows, scan)
 }
 
 // list asks for a user's orders once per status and puts the answers together, so that each part is read from the index in

@@ -3,7 +3,6 @@ package ordersql
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/millrace/millrace/adapters/sqldb"
 )
@@ -26,8 +25,8 @@ func knownCustomers(ctx context.Context, tx *sqldb.Tx, orders [][]any) error {
 		}
 	}
 	var n int
-	err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM customers FORCE INDEX (PRIMARY) WHERE user_id IN (?"+strings.Repeat(",?", len(users)-1)+
-		") AND deleted_at IS NULL LOCK IN SHARE MODE", users...).Scan(&n)
+	err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM customers FORCE INDEX (PRIMARY) WHERE user_id IN "+sqldb.Placeholders(len(users))+
+		" AND deleted_at IS NULL LOCK IN SHARE MODE", users...).Scan(&n)
 	if err == nil && n != len(users) {
 		err = errCustomers
 	}

@@ -38,11 +38,8 @@ type item struct {
 	UnitPrice int64  `json:"p"`
 }
 
-// row is one row of the table, of a query for one or for many.
-type row interface{ Scan(dest ...any) error }
-
 // scanOne reads an order; the error is order.ErrNotFound where there is none.
-func scanOne(r row) (order.Order, error) {
+func scanOne(r sqldb.Scanner) (order.Order, error) {
 	o, err := scan(r)
 	if errors.Is(err, sql.ErrNoRows) {
 		return order.Order{}, order.ErrNotFound
@@ -50,7 +47,7 @@ func scanOne(r row) (order.Order, error) {
 	return o, err
 }
 
-func scan(r row) (order.Order, error) {
+func scan(r sqldb.Scanner) (order.Order, error) {
 	var (
 		o                    order.Order
 		items                []byte

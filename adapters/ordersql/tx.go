@@ -102,15 +102,10 @@ func (t tx) ids(ctx context.Context, condition string, args ...any) (ids []uuid.
 	if err != nil {
 		return nil, fmt.Errorf("read a user's orders: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("read a user's orders: %w", err)
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	return sqldb.Collect(rows, func(r sqldb.Scanner) (id uuid.UUID, err error) {
+		err = r.Scan(&id)
+		return id, wrap("read a user's orders", err)
+	})
 }
 
 // Publish implements command.Tx.

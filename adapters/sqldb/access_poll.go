@@ -117,32 +117,20 @@ func (a *Access) tidy(ctx context.Context) error {
 
 // Purge deletes up to most changes that no token is older than, and says how many it met.
 func (a *Access) Purge(ctx context.Context, most int) (int64, error) {
-	old, err := a.old(ctx, most)
+	rows, err := a.db.Query(ctx, "SELECT user_id FROM access_changes WHERE noted_at < "+a.db.dialect.now()+" - ? LIMIT ?",
+		(a.lasts + accessMargin).Microseconds(), most)
+	if err != nil {
+		return 0, fmt.Errorf("read old changes of access: %w", err)
+	}
+	old, err := Collect(rows, scanID)
 	if err != nil || len(old) == 0 {
-		return 0, err
+		return 0, wrap("read old changes of access", err)
 	}
 	// By primary key, and only what was not noted again meanwhile.
-	_, err = a.db.single(ctx, "DELETE FROM access_changes WHERE user_id IN "+placeholders(len(old))+" AND noted_at < "+
+	_, err = a.db.single(ctx, "DELETE FROM access_changes WHERE user_id IN "+Placeholders(len(old))+" AND noted_at < "+
 		a.db.dialect.now()+" - ?"+a.db.dialect.Limit(len(old)), append(old, (a.lasts+accessMargin).Microseconds())...)
 	if err != nil {
 		return 0, fmt.Errorf("purge changes of access: %w", err)
 	}
 	return int64(len(old)), nil
-}
-
-func (a *Access) old(ctx context.Context, most int) (old []any, err error) {
-	rows, err := a.db.Query(ctx, "SELECT user_id FROM access_changes WHERE noted_at < "+a.db.dialect.now()+" - ? LIMIT ?",
-		(a.lasts + accessMargin).Microseconds(), most)
-	if err != nil {
-		return nil, fmt.Errorf("read old changes of access: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var id []byte
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("read old changes of access: %w", err)
-		}
-		old = append(old, id)
-	}
-	return old, rows.Err()
 }

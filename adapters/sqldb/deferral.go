@@ -109,7 +109,7 @@ func (tx *Tx) checked(d deferral) (p packet, err error) {
 			return p, err
 		}
 	}
-	row := placeholders(len(d.rows[0]))
+	row := Placeholders(len(d.rows[0]))
 	p.query = "INSERT INTO " + d.batch.Into + " VALUES " + row + strings.Repeat(", "+row, len(d.rows)-1)
 	p.args = make([]any, 0, len(d.rows)*len(d.rows[0]))
 	for _, r := range d.rows {

@@ -65,25 +65,19 @@ func (tx *Tx) ForgetAnswers(ctx context.Context, owner uuid.UUID, most int) (int
 	if err != nil {
 		return 0, fmt.Errorf("read a user's answers: %w", err)
 	}
-	ids, err := scanIDs(rows)
+	ids, err := Collect(rows, scanID)
 	if err != nil || len(ids) == 0 {
 		return 0, wrap("read a user's answers", err)
 	}
-	_, err = tx.Exec(ctx, "DELETE FROM idempotency WHERE id IN "+placeholders(len(ids))+tx.dialect.Limit(len(ids)), ids...)
+	_, err = tx.Exec(ctx, "DELETE FROM idempotency WHERE id IN "+Placeholders(len(ids))+tx.dialect.Limit(len(ids)), ids...)
 	return len(ids), wrap("forget a user's answers", err)
 }
 
-// scanIDs reads rows of one column to its end and closes them.
-func scanIDs(rows *Rows) (ids []any, err error) {
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var id []byte
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+// scanID reads a row of one binary column, as an argument of the next statement.
+func scanID(r Scanner) (any, error) {
+	var id []byte
+	err := r.Scan(&id)
+	return id, err
 }
 
 func wrap(what string, err error) error {

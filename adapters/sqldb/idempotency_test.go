@@ -37,12 +37,12 @@ func TestAnswersAreKeptForADay(t *testing.T) {
 		require.Equal(t, idempotency.Answer{Status: 201, Location: "/there", ETag: `"1"`, Body: []byte{0, 3, 0xff}}, replay.Answer)
 
 		c.advance(21*time.Hour + time.Second) // the first three are older than a day
-		n, err := purge.Answers(t.Context(), 1)
+		n, err := purge.Step(t.Context(), 1)
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		require.NoError(t, remember(t, db, 1, c.now()), "it is old, though not purged yet")
 		require.ErrorAs(t, remember(t, db, 1, c.now()), &replay, "and was kept anew")
-		n, err = purge.Answers(t.Context(), 10)
+		n, err = purge.Step(t.Context(), 10)
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		require.Equal(t, 3, count(t, db, "SELECT COUNT(*) FROM idempotency"))

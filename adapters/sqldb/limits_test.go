@@ -133,7 +133,7 @@ func TestFullBucketsArePurgedInSteps(t *testing.T) {
 			require.Zero(t, take(t, l, fmt.Sprint("bucket ", i), 1))
 		}
 		purge := func(most int) int {
-			n, err := sqldb.NewPurge(db, c.now).Limits(t.Context(), most)
+			n, err := sqldb.NewPurge(db, c.now).Step(t.Context(), most)
 			require.NoError(t, err)
 			return n
 		}

@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,7 +59,7 @@ func (o *Outbox) change(
 			for _, r := range step {
 				args = append(args, r.ID)
 			}
-			query := "UPDATE outbox " + columns + " WHERE id IN " + placeholders(len(step)) + o.db.dialect.Limit(len(step))
+			query := "UPDATE outbox " + columns + " WHERE id IN " + Placeholders(len(step)) + o.db.dialect.Limit(len(step))
 			if _, err := tx.Exec(ctx, query, args...); err != nil {
 				return fmt.Errorf("mark the outbox: %w", err)
 			}
@@ -69,30 +68,24 @@ func (o *Outbox) change(
 	})
 }
 
-// placeholders gives "(?,?,…)" with n of them.
-func placeholders(n int) string { return "(?" + strings.Repeat(",?", n-1) + ")" }
-
 // Tail implements router.Outbox.
-func (o *Outbox) Tail(ctx context.Context, prefix string, before uint64, limit int) (tail []router.Published, err error) {
+func (o *Outbox) Tail(ctx context.Context, prefix string, before uint64, limit int) ([]router.Published, error) {
 	highest := int64(min(before, 1<<63-1)) //nolint:gosec // bounded on the same line
 	rows, err := o.db.Query(ctx, `SELECT id, message_id, topic, stream_sequence FROM outbox
 		WHERE stream_sequence < ? AND topic LIKE ? ORDER BY stream_sequence DESC LIMIT ?`, highest, prefix+"%", limit)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var (
-			p  router.Published
-			id uuid.UUID
-		)
-		if err := rows.Scan(&p.ID, &id, &p.Topic, &p.StreamSequence); err != nil {
-			return nil, fmt.Errorf("read the outbox: %w", err)
-		}
-		p.MessageID = id.String()
-		tail = append(tail, p)
+	return Collect(rows, scanPublished)
+}
+
+func scanPublished(r Scanner) (p router.Published, err error) {
+	var id uuid.UUID
+	if err := r.Scan(&p.ID, &id, &p.Topic, &p.StreamSequence); err != nil {
+		return p, fmt.Errorf("read the outbox: %w", err)
 	}
-	return tail, rows.Err()
+	p.MessageID = id.String()
+	return p, nil
 }
 
 // Purge implements router.Outbox. It goes by stream sequence, where the oldest stand first and an index leads.
@@ -102,26 +95,24 @@ func (o *Outbox) Purge(ctx context.Context, age time.Duration, limit int) (delet
 		return 0, err
 	}
 	err = o.db.aside(ctx, func(ctx context.Context, tx *Tx) error {
-		deleted, err = tx.Exec(ctx, "DELETE FROM outbox WHERE id IN "+placeholders(len(ids))+" AND stream_sequence IS NOT NULL"+
+		deleted, err = tx.Exec(ctx, "DELETE FROM outbox WHERE id IN "+Placeholders(len(ids))+" AND stream_sequence IS NOT NULL"+
 			o.db.dialect.Limit(len(ids)), ids...)
 		return err
 	})
 	return deleted, err
 }
 
-func (o *Outbox) purgeable(ctx context.Context, publishedBefore int64, limit int) (ids []any, err error) {
+func (o *Outbox) purgeable(ctx context.Context, publishedBefore int64, limit int) ([]any, error) {
 	rows, err := o.db.Query(ctx, `SELECT id FROM outbox WHERE stream_sequence > 0 AND published_at < ? ORDER BY stream_sequence LIMIT ?`,
 		publishedBefore, limit)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	return Collect(rows, func(r Scanner) (any, error) {
 		var id int64
-		if err := rows.Scan(&id); err != nil {
+		if err := r.Scan(&id); err != nil {
 			return nil, fmt.Errorf("read the outbox: %w", err)
 		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+		return id, nil
+	})
 }

@@ -2,29 +2,56 @@ package sqldb
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/app/idempotency"
 )
 
-// How what is of no more use is deleted.
 const (
 	purgeEvery = time.Minute
 	purgePause = 100 * time.Millisecond // between two steps, for others at the database
-	purgeStep  = 500
+	purgeStep  = 500                    // rows of a table
 )
 
-// Purge keeps tables small whose rows are of no more use after a time.
-type Purge struct {
-	db  *DB
-	now func() time.Time
+// Expiring are the rows of a table that are of no more use a while after a time of their own.
+type Expiring struct {
+	Table string
+	Names []string      // the text columns of the primary key, which come first
+	ID    string        // its binary column
+	Time  string        // the column of the time
+	Kept  time.Duration // how long after that time they stay
 }
 
-// NewPurge gives the purge of db.
-func NewPurge(db *DB, now func() time.Time) *Purge { return &Purge{db: db, now: now} }
+// expiring are those that every service has.
+var expiring = []Expiring{
+	// A full bucket says no more than one that is not there. It stays for a minute, because another replica's clock may be behind.
+	{Table: "limit_buckets", ID: "bucket", Time: "full_at", Kept: time.Minute},
+	{Table: "idempotency", ID: "id", Time: "created_at", Kept: idempotency.KeptFor},
+	// An event fails, waits and is given up within minutes. What comes back later was requeued, and begins a round of its own.
+	{Table: "failures", Names: []string{"consumer"}, ID: "event_id", Time: "last_failed_at", Kept: 30 * 24 * time.Hour},
+	// This must be longer than an event without a sequence can come again: from the outbox (an hour), the poison queue, or the stream,
+	// where its consumer has to be made anew. A stream that keeps its events for longer may have such an event applied twice.
+	// Millrace's own events have sequences, and the place of a key is never forgotten.
+	{Table: "inbox_seen", Names: []string{"consumer", "source"}, ID: "event_id", Time: "seen_at", Kept: 365 * 24 * time.Hour},
+}
 
-// Run purges in small steps until ctx ends. Each replica does; there is nothing to agree on.
+// Purge deletes expired rows. Replicas may do so at once.
+type Purge struct {
+	db     *DB
+	tables []Expiring
+	now    func() time.Time
+}
+
+// NewPurge gives the purge of what expires in every service's database and, in this one, of own.
+func NewPurge(db *DB, now func() time.Time, own ...Expiring) *Purge {
+	return &Purge{db: db, tables: slices.Concat(expiring, own), now: now}
+}
+
+// Run purges in small steps until ctx ends.
 func (p *Purge) Run(ctx context.Context) error {
 	every := time.NewTicker(purgeEvery)
 	defer every.Stop()
@@ -34,20 +61,17 @@ func (p *Purge) Run(ctx context.Context) error {
 			return nil
 		case <-every.C:
 		}
-		for what, step := range map[string]func(context.Context, int) (int, error){
-			"limits": p.Limits, "answers": p.Answers, "failures": p.Failures, "inbox_seen": p.Seen,
-		} {
-			if err := untilDone(ctx, step); err != nil && ctx.Err() == nil {
-				p.db.log.WarnContext(ctx, "a table could not be purged", "table", what, "error", err)
-			}
+		if err := p.untilDone(ctx); err != nil && ctx.Err() == nil {
+			p.db.log.WarnContext(ctx, "expired rows could not be purged", "error", err)
 		}
 	}
 }
 
-func untilDone(ctx context.Context, step func(context.Context, int) (int, error)) error {
+// untilDone takes steps while a table may have more to purge. The error is the last step's.
+func (p *Purge) untilDone(ctx context.Context) error {
 	for {
-		n, err := step(ctx, purgeStep)
-		if err != nil || n < purgeStep {
+		met, err := p.Step(ctx, purgeStep)
+		if met < purgeStep {
 			return err
 		}
 		select {
@@ -58,34 +82,72 @@ func untilDone(ctx context.Context, step func(context.Context, int) (int, error)
 	}
 }
 
-// limitsFullFor is how long a bucket has been full when it goes: another replica's clock may be behind.
-const limitsFullFor = time.Minute
-
-// Limits deletes up to most buckets that are full, which say no more than those that are not there, and says how many it met.
-func (p *Purge) Limits(ctx context.Context, most int) (int, error) {
-	return p.before(ctx, old{"limit_buckets", "bucket", "full_at"}, p.now().Add(-limitsFullFor), most)
+// Step deletes up to most expired rows of each table, and says how many it met in the one with the most. A table that fails keeps no
+// other from being purged.
+func (p *Purge) Step(ctx context.Context, most int) (met int, err error) {
+	for _, table := range p.tables {
+		n, failed := p.step(ctx, table, most)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("purge %s: %w", table.Table, failed))
+		}
+		met = max(met, n)
+	}
+	return met, err
 }
 
-// Answers deletes up to most answers that were kept for long enough, and says how many it met.
-func (p *Purge) Answers(ctx context.Context, most int) (int, error) {
-	return p.before(ctx, old{"idempotency", "id", "created_at"}, p.now().Add(-idempotency.KeptFor), most)
-}
-
-// old are the rows of a table whose time has passed.
-type old struct{ table, id, at string }
-
-// before reads without locks and deletes by primary key, so that it waits for nobody who writes elsewhere in the table.
-func (p *Purge) before(ctx context.Context, o old, limit time.Time, most int) (int, error) {
-	rows, err := p.db.Query(ctx, "SELECT "+o.id+" FROM "+o.table+" WHERE "+o.at+" < ? ORDER BY "+o.at+" LIMIT ?", Micros(limit), most)
+// step reads without locks and deletes by primary key, so that it waits for nobody who writes elsewhere in the table; and only what has
+// not been given another time meanwhile.
+func (p *Purge) step(ctx context.Context, e Expiring, most int) (met int, err error) {
+	until := Micros(p.now().Add(-e.Kept))
+	key := slices.Concat(e.Names, []string{e.ID})
+	rows, err := p.db.Query(ctx, "SELECT "+strings.Join(key, ", ")+" FROM "+e.Table+" WHERE "+e.Time+" <= ? ORDER BY "+e.Time+" LIMIT ?",
+		until, most)
 	if err != nil {
-		return 0, fmt.Errorf("read what is to be purged: %w", err)
+		return 0, err
 	}
-	ids, err := scanIDs(rows)
+	if len(e.Names) > 0 {
+		return p.oneByOne(ctx, e, rows, until)
+	}
+	ids, err := Collect(rows, scanID)
 	if err != nil || len(ids) == 0 {
-		return 0, wrap("read what is to be purged", err)
+		return 0, err
 	}
-	query := "DELETE FROM " + o.table + " WHERE " + o.id + " IN " + placeholders(len(ids)) + " AND " + o.at + " < ?" +
-		p.db.dialect.Limit(len(ids))
-	_, err = p.db.single(ctx, query, append(ids, Micros(limit))...)
-	return len(ids), wrap("purge", err)
+	_, err = p.db.single(ctx, "DELETE FROM "+e.Table+" WHERE "+e.ID+" IN "+Placeholders(len(ids))+" AND "+e.Time+" <= ?"+
+		p.db.dialect.Limit(len(ids)), append(ids, until)...)
+	return len(ids), err
+}
+
+// oneByOne deletes rows whose key has several columns.
+func (p *Purge) oneByOne(ctx context.Context, e Expiring, rows *Rows, until int64) (met int, err error) {
+	keys, err := Collect(rows, func(r Scanner) ([]any, error) { return scanKey(r, len(e.Names)) })
+	if err != nil || len(keys) == 0 {
+		return 0, err
+	}
+	query := "DELETE FROM " + e.Table + " WHERE " + strings.Join(e.Names, " = ? AND ") + " = ? AND " + e.ID + " = ? AND " + e.Time + " <= ?"
+	err = p.db.Atomically(ctx, func(ctx context.Context, tx *Tx) error {
+		for _, key := range keys {
+			if _, err := tx.Exec(ctx, query, append(key, until)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return len(keys), err
+}
+
+// scanKey reads a key of some names and an ID.
+func scanKey(r Scanner, names int) ([]any, error) {
+	texts, dest := make([]string, names), make([]any, 0, names+1)
+	var id []byte
+	for i := range texts {
+		dest = append(dest, &texts[i])
+	}
+	if err := r.Scan(append(dest, &id)...); err != nil {
+		return nil, err
+	}
+	key := make([]any, 0, names+2) // room for the time
+	for _, text := range texts {
+		key = append(key, text)
+	}
+	return append(key, id), nil
 }

@@ -2,7 +2,6 @@ package usersql_test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -46,7 +45,7 @@ func TestAddressesAreRememberedForAWhileAndGoWithTheirUser(t *testing.T) {
 		require.Equal(t, []byte{2, 3}, known(at.Add(time.Hour)))
 
 		later := func() time.Time { return at.Add(time.Hour) }
-		n, err := usersql.NewPurger(db, later, slog.New(slog.DiscardHandler)).Purge(t.Context(), 10)
+		n, err := sqldb.NewPurge(db, later, usersql.Expiring...).Step(t.Context(), 10)
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		require.Equal(t, []byte{2, 3}, known(at))

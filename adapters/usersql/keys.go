@@ -13,24 +13,21 @@ import (
 var _ jwks.KeyStore = (*Store)(nil)
 
 // Keys implements jwks.KeyStore. The oldest comes first.
-func (s *Store) Keys(ctx context.Context) (keys []jwks.StoredKey, err error) {
+func (s *Store) Keys(ctx context.Context) ([]jwks.StoredKey, error) {
 	rows, err := s.db.Query(ctx, "SELECT id, public, sealed, created_at FROM signing_keys ORDER BY created_at, id")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var (
-			k         jwks.StoredKey
-			createdAt int64
-		)
-		if err := rows.Scan(&k.ID, &k.Public, &k.Sealed, &createdAt); err != nil {
-			return nil, fmt.Errorf("read a signing key: %w", err)
-		}
-		k.CreatedAt = sqldb.FromMicros(createdAt)
-		keys = append(keys, k)
+	return sqldb.Collect(rows, scanKey)
+}
+
+func scanKey(r sqldb.Scanner) (k jwks.StoredKey, err error) {
+	var createdAt int64
+	if err := r.Scan(&k.ID, &k.Public, &k.Sealed, &createdAt); err != nil {
+		return k, fmt.Errorf("read a signing key: %w", err)
 	}
-	return keys, rows.Err()
+	k.CreatedAt = sqldb.FromMicros(createdAt)
+	return k, nil
 }
 
 // AddKey implements jwks.KeyStore. The key that is the newest is locked: who would add another waits, and then finds this one.

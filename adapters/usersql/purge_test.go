@@ -3,7 +3,6 @@ package usersql_test
 import (
 	"context"
 	"crypto/rand"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -43,9 +42,9 @@ func TestPurgeTakesInSmallStepsWhatIsOverAndNothingElse(t *testing.T) {
 			return sessions, kept
 		}
 		purged := func(at time.Time) (sizes []int) {
-			p := usersql.NewPurger(db, func() time.Time { return at }, slog.New(slog.DiscardHandler))
+			p := sqldb.NewPurge(db, func() time.Time { return at }, usersql.Expiring...)
 			for {
-				n, err := p.Purge(t.Context(), 2)
+				n, err := p.Step(t.Context(), 2)
 				require.NoError(t, err)
 				if sizes = append(sizes, n); n < 2 {
 					return sizes

@@ -11,11 +11,8 @@ import (
 
 const columns = "id, email, name, password_hash, must_change_password, role, version, sequence, created_at, updated_at"
 
-// row is one row of the table, of a query for one or for many.
-type row interface{ Scan(dest ...any) error }
-
 // scanOne reads an account; the error is user.ErrNotFound where there is none.
-func scanOne(r row) (user.User, error) {
+func scanOne(r sqldb.Scanner) (user.User, error) {
 	u, err := scan(r)
 	if errors.Is(err, sql.ErrNoRows) {
 		return user.User{}, user.ErrNotFound
@@ -23,7 +20,7 @@ func scanOne(r row) (user.User, error) {
 	return u, err
 }
 
-func scan(r row) (user.User, error) {
+func scan(r sqldb.Scanner) (user.User, error) {
 	var (
 		u                    user.User
 		createdAt, updatedAt int64

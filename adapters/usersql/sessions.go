@@ -19,7 +19,7 @@ const sessionColumns = "id, user_id, generation, issued, created_at, last_used_a
 // Sessions implements query.SessionStore.
 func (s *Store) Sessions(
 	ctx context.Context, userID uuid.UUID, at time.Time, before *uuid.UUID, limit int,
-) (sessions []user.Session, err error) {
+) ([]user.Session, error) {
 	where, args := "user_id = ? AND expires_at > ?", []any{userID[:], sqldb.Micros(at)}
 	if before != nil {
 		where, args = where+" AND id < ?", append(args, before[:])
@@ -29,15 +29,7 @@ func (s *Store) Sessions(
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		session, err := scanSession(rows)
-		if err != nil {
-			return nil, err
-		}
-		sessions = append(sessions, session)
-	}
-	return sessions, rows.Err()
+	return sqldb.Collect(rows, scanSession)
 }
 
 // RefreshToken implements command.Store.
@@ -97,7 +89,7 @@ func (t tx) EndSessions(ctx context.Context, userID uuid.UUID, keep int, except 
 	if err != nil {
 		return fmt.Errorf("read sessions: %w", err)
 	}
-	ids, err := scanIDs(rows)
+	ids, err := sqldb.Collect(rows, scanID)
 	if err != nil {
 		return fmt.Errorf("read sessions: %w", err)
 	}
@@ -109,19 +101,12 @@ func (t tx) EndSessions(ctx context.Context, userID uuid.UUID, keep int, except 
 	return nil
 }
 
-func scanIDs(rows *sqldb.Rows) (ids []uuid.UUID, err error) {
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+func scanID(r sqldb.Scanner) (id uuid.UUID, err error) {
+	err = r.Scan(&id)
+	return id, err
 }
 
-func scanSession(r row) (s user.Session, err error) {
+func scanSession(r sqldb.Scanner) (s user.Session, err error) {
 	var createdAt, lastUsedAt, expiresAt int64
 	err = r.Scan(&s.ID, &s.UserID, &s.Generation, &s.Issued, &createdAt, &lastUsedAt, &expiresAt, &s.Client.Agent, &s.Client.Address)
 	if err != nil {

@@ -60,7 +60,7 @@ func (s *Store) ByEmail(ctx context.Context, email string) (user.User, error) {
 }
 
 // List implements query.Store.
-func (s *Store) List(ctx context.Context, f query.Filter, limit int) (users []user.User, err error) {
+func (s *Store) List(ctx context.Context, f query.Filter, limit int) ([]user.User, error) {
 	where, args := "1 = 1", []any{}
 	if f.Email != "" {
 		where, args = where+" AND email = ?", append(args, []byte(f.Email))
@@ -72,13 +72,5 @@ func (s *Store) List(ctx context.Context, f query.Filter, limit int) (users []us
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		u, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		users = append(users, u)
-	}
-	return users, rows.Err()
+	return sqldb.Collect(rows, scan)
 }

@@ -43,7 +43,7 @@ func (t tx) Admins(ctx context.Context) (admins user.Admins, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the admins: %w", err)
 	}
-	if admins, err = scanIDs(rows); err != nil {
+	if admins, err = sqldb.Collect(rows, scanID); err != nil {
 		return nil, fmt.Errorf("read the admins: %w", err)
 	}
 	return admins, nil

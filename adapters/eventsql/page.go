@@ -56,18 +56,22 @@ func (w *where) page(column string, p query.Page) (ending string, args []any) {
 	return " WHERE " + strings.Join(w.conditions, " AND ") + " ORDER BY " + column + order + " LIMIT ?", append(w.args, p.Limit+1)
 }
 
-// room decides where a page ends.
-type room struct {
-	rows  int
-	bytes int
-}
-
-// take reports whether a further row of that weight has room. The first always has.
-func (r *room) take(bytes, limit int) bool {
-	if r.rows == limit || (r.rows > 0 && r.bytes+bytes > pageBytes) {
-		return false
+// readPage reads up to limit rows with scan, which also says what each weighs, and closes them. more says that the page ended before
+// the rows did: it was full, or too heavy. One row always has room.
+func readPage[T any](
+	rows *sqldb.Rows, limit int, scan func(sqldb.Scanner) (one T, size int, err error),
+) (page []T, more bool, err error) {
+	defer func() { _ = rows.Close() }()
+	weight := 0
+	for rows.Next() {
+		one, size, err := scan(rows)
+		if err != nil {
+			return nil, false, err
+		}
+		if len(page) == limit || len(page) > 0 && weight+size > pageBytes {
+			return page, true, nil
+		}
+		page, weight = append(page, one), weight+size
 	}
-	r.rows++
-	r.bytes += bytes
-	return true
+	return page, false, rows.Err()
 }
