@@ -3,11 +3,7 @@ package sqldb
 import (
 	"context"
 	"fmt"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -129,79 +125,4 @@ func (f *Failures) given(ctx context.Context, tx *Tx, id uuid.UUID) (bool, error
 		return false, fmt.Errorf("look for the poison message: %w", err)
 	}
 	return n > 0, nil
-}
-
-// PoisonID is the ID of what a consumer gave up in a round: the same whenever it is given up again.
-func PoisonID(consumer string, e contract.Envelope, round int) uuid.UUID {
-	return uuid.NewSHA1(failureID(e), []byte(consumer+"/"+strconv.Itoa(round)))
-}
-
-// Limits in bytes, so that a poison message always fits where its event did.
-const (
-	maxReason = 1024
-	maxStack  = 4096
-)
-
-func poisonMetadata(id uuid.UUID, failure router.Failure, count router.Count) map[string]string {
-	m := publishable(failure.Metadata)
-	m[router.MetaDeduplicationID] = id.String()
-	m[router.MetaPoisonID] = id.String()
-	m[router.MetaPoisonConsumer] = failure.Consumer
-	m[router.MetaPoisonSubject] = failure.Subject
-	m[router.MetaPoisonReason] = clip(strings.Join(strings.Fields(failure.Reason), " "), maxReason)
-	m[router.MetaPoisonAttempts] = strconv.Itoa(count.Attempts)
-	m[router.MetaPoisonFirst] = count.First.UTC().Format(time.RFC3339Nano)
-	m[router.MetaPoisonLast] = count.Last.UTC().Format(time.RFC3339Nano)
-	if failure.Stack != "" {
-		m[router.MetaPoisonStack] = clip(strconv.Quote(clip(failure.Stack, maxStack/2)), maxStack)
-	}
-	if m[contract.MetaID] == "" { // the broker's adapter made the ID from the message's place in a stream that it now leaves
-		m[contract.MetaID] = failure.Event.ID
-	}
-	return m
-}
-
-// tokenCharacters are those of a header's name (RFC 9110), as far as brokers agree on them.
-const tokenCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
-
-// publishable gives metadata that every broker takes: a poison message that none takes would never be seen. Values with line breaks,
-// zero bytes, blanks at an end or bytes that are no UTF-8 are quoted as Go strings, odd keys escaped as in a URL.
-func publishable(metadata map[string]string) map[string]string {
-	m := make(map[string]string, len(metadata)+8)
-	for key, value := range metadata {
-		if strings.Trim(key, tokenCharacters) != "" {
-			key = url.QueryEscape(key)
-		}
-		if !isValue(value) {
-			value = strconv.Quote(value)
-		}
-		m[key] = value
-	}
-	delete(m, "")
-	return m
-}
-
-// isPublishable reports whether every broker takes metadata as it is.
-func isPublishable(metadata map[string]string) bool {
-	for key, value := range metadata {
-		if key == "" || strings.Trim(key, tokenCharacters) != "" || !isValue(value) {
-			return false
-		}
-	}
-	return true
-}
-
-func isValue(s string) bool {
-	return !strings.ContainsAny(s, "\r\n\x00") && strings.TrimSpace(s) == s && utf8.ValidString(s)
-}
-
-// clip cuts s to at most n bytes, between characters. No blank stays at an end: brokers refuse such a value, or change it.
-func clip(s string, n int) string {
-	if len(s) > n {
-		for n > 0 && !utf8.RuneStart(s[n]) {
-			n--
-		}
-		s = s[:n]
-	}
-	return strings.TrimSpace(s)
 }

@@ -27,14 +27,6 @@ type OutboxConfig struct {
 	Now    func() time.Time
 }
 
-func (m Entry) size() int {
-	n := len(m.Payload)
-	for k, v := range m.Metadata {
-		n += len(k) + len(v)
-	}
-	return n
-}
-
 // NewOutbox gives the outbox in db.
 func NewOutbox(db *DB, cfg OutboxConfig) *Outbox { return &Outbox{db: db, cfg: cfg} }
 
@@ -49,6 +41,14 @@ type Entry struct {
 
 	createdAt time.Time
 	encoded   []byte // Metadata
+}
+
+func (m Entry) size() int {
+	n := len(m.Payload)
+	for k, v := range m.Metadata {
+		n += len(k) + len(v)
+	}
+	return n
 }
 
 // Publish stores e as event number sequence of its aggregate. Correlation and causation come from ctx. The error is
