@@ -102,18 +102,12 @@ func (g *gate) run(ctx context.Context) {
 }
 
 func (g *gate) probeUntilThere(ctx context.Context) bool {
-	for n := 1; ; n++ {
-		timer := time.NewTimer(growing(probeMin, probeMax, n))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return false
-		case <-timer.C:
-		}
+	for n := 1; wait(ctx, nil, growing(probeMin, probeMax, n)); n++ {
 		if g.probeOnce(ctx) == nil {
 			return true
 		}
 	}
+	return false
 }
 
 func (g *gate) probeOnce(ctx context.Context) error {

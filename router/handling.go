@@ -71,7 +71,7 @@ func round(metadata message.Metadata) int {
 
 // Origin is where msg came from first: a requeued message brings that along.
 func Origin(subject string, metadata message.Metadata) string {
-	if first := metadata.Get(MetaPoisonSubject); first != "" && strings.HasPrefix(subject, "requeue.") {
+	if first := metadata.Get(MetaPoisonSubject); first != "" && strings.HasPrefix(subject, contract.RequeueTopic("")) {
 		return first
 	}
 	return subject

@@ -136,17 +136,3 @@ func (r *Relay) awaitBroker(ctx context.Context, t *tenure) bool {
 
 // look is how often the relay looks at what nobody tells it: the connection, its clock, the pauses of failing keys.
 const look = 25 * time.Millisecond
-
-// wait waits for d. It is false where ctx ended or over was closed first.
-func wait(ctx context.Context, over <-chan struct{}, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	case <-over:
-		return false
-	}
-}

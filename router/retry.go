@@ -1,7 +1,6 @@
 package router
 
 import (
-	"context"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -23,7 +22,7 @@ func (c *consumer) retry(next message.HandlerFunc) message.HandlerFunc {
 			if n == c.cfg.Attempts || c.decide(ctx, err) != tryAgain {
 				return nil, err
 			}
-			if !c.sleep(ctx, c.quickPause(n)) {
+			if !wait(ctx, c.closing, c.quickPause(n)) {
 				return nil, err
 			}
 		}
@@ -34,18 +33,4 @@ func (c *consumer) retry(next message.HandlerFunc) message.HandlerFunc {
 func (c *consumer) quickPause(n int) time.Duration {
 	d := c.cfg.QuickBackoff << (n - 1)
 	return d/2 + time.Duration(c.cfg.Jitter()*float64(d/2))
-}
-
-// sleep waits for d. It is false where the delivery ended or the consumer began to close meanwhile.
-func (c *consumer) sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	case <-c.closing:
-		return false
-	}
 }

@@ -94,7 +94,7 @@ func newWindow(limit int, known map[string]*failing) *window {
 // laneOf is the lane that p must keep to. Keys of different streams have nothing to do with each other, and rows without a key
 // nothing with any other.
 func laneOf(p Pending) string {
-	stream, _, _ := strings.Cut(p.Topic, ".")
+	stream := streamOf(p.Topic)
 	if p.Key == "" {
 		return stream + "#" + p.MessageID
 	}
