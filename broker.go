@@ -5,12 +5,22 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/millrace/millrace/adapters/channel"
 	"github.com/millrace/millrace/adapters/natsjs"
 	"github.com/millrace/millrace/router"
+)
+
+// What every consumer may take its time for, on whichever broker. A delivery's attempts fit into handlingLimit, and the whole retry schedule
+// into gapTimeout: router.New refuses what does not.
+const (
+	ackWait       = 10 * time.Second // a delivery unheard of for so long goes to another replica
+	handlingLimit = time.Minute      // how long heartbeats keep a delivery with its handler
+	gapTimeout    = 10 * time.Minute // how long a missing event is waited for, before the consumer's policy decides
+	drainTimeout  = 3 * time.Second  // how long a drain waits for handlers
 )
 
 // broker is a service's own connection to the message broker.

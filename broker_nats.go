@@ -3,19 +3,10 @@ package main
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/millrace/millrace/adapters/natsjs"
-)
-
-// How long a delivery may go unheard of before another replica gets it, how long a handler may keep one with heartbeats, and how long a
-// drain waits for handlers.
-const (
-	ackWait       = 10 * time.Second
-	handlingLimit = time.Minute
-	drainTimeout  = 3 * time.Second
 )
 
 // natsBroker is a service's connection to NATS.

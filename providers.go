@@ -158,7 +158,7 @@ type runtime struct {
 func (r runtime) service(migrations fs.FS, purged []sqldb.Expiring, streams ...string) *service {
 	return &service{
 		name: string(r.name), db: r.db, migrations: migrations, broker: r.broker, streams: streams, relay: r.relay, router: r.router,
-		access: r.access, edge: r.edge, early: []func(context.Context) error{r.access.Run},
+		access: r.access, edge: r.edge, foremost: []func(context.Context) error{r.access.Run},
 		workers: []func(context.Context) error{sqldb.NewPurge(r.db, newClock(), purged...).Run}, log: r.platform.log.With("service", string(r.name)),
 	}
 }
@@ -207,12 +207,9 @@ func initialize(ctx context.Context, p platform) (system, error) {
 // nobody.
 func (p platform) remoteVerifier(s *service) *jwks.Verifier {
 	keys := jwks.NewRemote(p.cfg.JWKSURL, &http.Client{Timeout: 5 * time.Second}, time.Now)
-	s.early = append(s.early, func(ctx context.Context) error { return keys.Run(ctx, s.log) })
+	s.foremost = append(s.foremost, func(ctx context.Context) error { return keys.Run(ctx, s.log) })
 	s.checks = append(s.checks,
 		rest.Check{Name: s.name + "_keys", Need: rest.Required, Probe: keys.Ready},
 		rest.Check{Name: s.name + "_keys_fresh", Need: rest.Degrades, Probe: keys.Fresh})
 	return jwks.NewVerifier(keys, time.Now)
 }
-
-// gapTimeout is how long a missing event is waited for before its successors are given up.
-const gapTimeout = 10 * time.Minute

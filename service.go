@@ -31,7 +31,7 @@ type service struct {
 	router     *router.Router // nil where the service takes no messages
 	consumers  []*consumer
 	workers    []func(ctx context.Context) error
-	early      []func(ctx context.Context) error // workers that requests need: they run as soon as these are answered
+	foremost   []func(ctx context.Context) error // workers that requests need: they start before the broker is reached
 	prepare    func(ctx context.Context) error   // after the migrations, before the service is ready; may be nil
 	prepared   atomic.Bool
 	access     *sqldb.Access
@@ -64,7 +64,7 @@ func (s *service) run(ctx context.Context) error {
 		return err
 	}
 	if err == nil {
-		for _, work := range s.early {
+		for _, work := range s.foremost {
 			relaying.Go(func() { s.work(relayCtx, work) })
 		}
 		err = s.until(ctx, "broker", s.provision)

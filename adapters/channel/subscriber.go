@@ -2,6 +2,7 @@ package channel
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -40,12 +41,8 @@ type Subscriber struct {
 
 // Subscriber makes a subscriber. Whoever takes it closes it.
 func (b *Broker) Subscriber(config SubscriberConfig) *Subscriber {
-	if config.InFlight == 0 {
-		config.InFlight = 256
-	}
-	if config.CloseTimeout == 0 {
-		config.CloseTimeout = 30 * time.Second
-	}
+	config.InFlight = cmp.Or(config.InFlight, 256)
+	config.CloseTimeout = cmp.Or(config.CloseTimeout, 30*time.Second)
 	return &Subscriber{broker: b, config: config, lanes: lane.New()}
 }
 

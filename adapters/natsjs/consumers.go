@@ -1,6 +1,7 @@
 package natsjs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,12 +70,9 @@ func (s ConsumerSpec) resolve() (stream string, config jetstream.ConsumerConfig,
 		Durable:       s.Name,
 		DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       s.AckWait,
+		AckWait:       cmp.Or(s.AckWait, defaultAckWait),
 		MaxDeliver:    -1,
 		MaxAckPending: maxAckPending,
-	}
-	if config.AckWait == 0 {
-		config.AckWait = defaultAckWait
 	}
 	if len(s.Filters) == 1 {
 		config.FilterSubject = s.Filters[0] // which is also part of the request's subject, and of a user's permissions

@@ -1,6 +1,7 @@
 package natsjs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,8 +48,8 @@ type Publisher struct {
 
 // NewPublisher makes a publisher on a connection, which it does not close.
 func NewPublisher(conn *Conn, config PublisherConfig) (*Publisher, error) {
-	config.AckTimeout = orDefault(config.AckTimeout, 5*time.Second)
-	config.MaxPending = orDefault(config.MaxPending, 4096)
+	config.AckTimeout = cmp.Or(config.AckTimeout, 5*time.Second)
+	config.MaxPending = cmp.Or(config.MaxPending, 4096)
 	if config.Now == nil {
 		config.Now = time.Now
 	}

@@ -1,6 +1,7 @@
 package natsjs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -49,23 +50,15 @@ type Subscriber struct {
 
 // NewSubscriber makes a subscriber on a connection, which it does not close.
 func NewSubscriber(conn *Conn, config SubscriberConfig) *Subscriber {
-	config.InFlight = orDefault(config.InFlight, 256)
-	config.Ahead = orDefault(config.Ahead, 1024)
-	config.Bytes = orDefault(config.Bytes, 32<<20)
-	config.AckWait = orDefault(config.AckWait, defaultAckWait)
-	config.CloseTimeout = orDefault(config.CloseTimeout, 30*time.Second)
+	config.InFlight = cmp.Or(config.InFlight, 256)
+	config.Ahead = cmp.Or(config.Ahead, 1024)
+	config.Bytes = cmp.Or(config.Bytes, 32<<20)
+	config.AckWait = cmp.Or(config.AckWait, defaultAckWait)
+	config.CloseTimeout = cmp.Or(config.CloseTimeout, 30*time.Second)
 	if config.Now == nil {
 		config.Now = time.Now
 	}
 	return &Subscriber{conn: conn, config: config, lanes: lane.New()}
-}
-
-func orDefault[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
 }
 
 // Subscribe reads the durable on the stream that takes topic, a subject or a pattern. The durable is made if it is missing, also
