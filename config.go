@@ -103,18 +103,37 @@ func (s settings) parse() (config, error) {
 		EmbeddedNATSAddr: s.EmbeddedNATSAddr, SecretKey: s.SecretKey, JWKSURL: s.JWKSURL,
 		AdminEmail: s.AdminEmail, AdminPassword: s.AdminPassword,
 	}
-	var problems []error
-	problem := func(name, format string, args ...any) {
-		problems = append(problems, fmt.Errorf(name+": "+format, args...))
-	}
+	var found problems
 	switch s.Service {
 	case serviceAll:
 		c.Services = []string{serviceUser, serviceOrder, serviceEvent}
 	case serviceUser, serviceOrder, serviceEvent:
 		c.Services = []string{s.Service}
 	default:
-		problem("MILLRACE_SERVICE", "%q is none of all, user, order, event", s.Service)
+		found.add("MILLRACE_SERVICE", "%q is none of all, user, order, event", s.Service)
 	}
+	s.checkAddresses(&found)
+	s.parseBackends(&c, &found)
+	if err := checkJWKS(s.JWKSURL, c.Services); err != nil {
+		found.add("MILLRACE_JWKS_URL", "%w", err)
+	}
+	if len(c.Services) == 0 || slices.Contains(c.Services, serviceUser) { // of a service that is misspelt everything is checked
+		s.checkAdmin(&found)
+	}
+	s.parseEdge(&c, &found)
+	s.parseLog(&c, &found)
+	slices.SortFunc(found, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return c, errors.Join(found...)
+}
+
+// problems are what is wrong with the settings, each with the variable that it is about.
+type problems []error
+
+func (p *problems) add(name, format string, args ...any) {
+	*p = append(*p, fmt.Errorf(name+": "+format, args...))
+}
+
+func (s settings) checkAddresses(found *problems) {
 	for name, addr := range map[string]string{
 		"MILLRACE_HTTP_ADDR": s.HTTPAddr, "MILLRACE_OPS_ADDR": s.OpsAddr, "MILLRACE_EMBEDDED_NATS_ADDR": s.EmbeddedNATSAddr,
 	} {
@@ -122,67 +141,58 @@ func (s settings) parse() (config, error) {
 			continue
 		}
 		if _, port, err := net.SplitHostPort(addr); err != nil || !isPort(port) {
-			problem(name, "%q is no host:port, for example 127.0.0.1:8080", addr)
+			found.add(name, "%q is no host:port, for example 127.0.0.1:8080", addr)
 		}
 	}
+}
+
+// parseBackends reads where database and broker are, and checks what these need: a folder, a secret.
+func (s settings) parseBackends(c *config, found *problems) {
 	var err error
 	if c.Dialect, err = sqldb.ParseURL(s.DatabaseURL); err != nil {
-		problem("MILLRACE_DATABASE_URL", "%w", err)
+		found.add("MILLRACE_DATABASE_URL", "%w", err)
 	}
 	if c.Broker, err = parseBroker(s.BrokerURL); err != nil {
-		problem("MILLRACE_BROKER_URL", "%w", err)
+		found.add("MILLRACE_BROKER_URL", "%w", err)
 	}
 	if s.EmbeddedNATSAddr != "" && c.Broker != brokerEmbedded {
-		problem("MILLRACE_EMBEDDED_NATS_ADDR", "needs MILLRACE_BROKER_URL=embedded:")
+		found.add("MILLRACE_EMBEDDED_NATS_ADDR", "needs MILLRACE_BROKER_URL=embedded:")
 	}
 	if s.DataDir == "" && (c.embedded() || s.SecretKey == "") {
-		problem("MILLRACE_DATA_DIR", "is empty; name a folder, for example ./data")
+		found.add("MILLRACE_DATA_DIR", "is empty; name a folder, for example ./data")
 	}
 	switch {
 	case s.SecretKey == "" && c.Dialect == sqldb.MySQL:
-		problem("MILLRACE_SECRET_KEY", "is needed with MySQL, the same for all replicas; make one with: openssl rand -hex 32")
+		found.add("MILLRACE_SECRET_KEY", "is needed with MySQL, the same for all replicas; make one with: openssl rand -hex 32")
 	case s.SecretKey != "" && len(s.SecretKey) < minSecretKey:
-		problem("MILLRACE_SECRET_KEY", "is shorter than %d characters; make one with: openssl rand -hex 32", minSecretKey)
+		found.add("MILLRACE_SECRET_KEY", "is shorter than %d characters; make one with: openssl rand -hex 32", minSecretKey)
 	}
-	if err := checkJWKS(s.JWKSURL, c.Services); err != nil {
-		problem("MILLRACE_JWKS_URL", "%w", err)
+}
+
+func (s settings) checkAdmin(found *problems) {
+	email, ok := user.NormalEmail(s.AdminEmail)
+	if !ok {
+		found.add("MILLRACE_ADMIN_EMAIL", "%q is no e-mail address", s.AdminEmail)
 	}
-	if len(c.Services) == 0 || slices.Contains(c.Services, serviceUser) { // of a service that is misspelt everything is checked
-		email, ok := user.NormalEmail(s.AdminEmail)
-		if !ok {
-			problem("MILLRACE_ADMIN_EMAIL", "%q is no e-mail address", s.AdminEmail)
-		}
-		admin := user.User{Email: email, Name: command.AdminName}
-		_, err := admin.CheckPassword("", s.AdminPassword)
-		if e, ok := errors.AsType[*fault.Error](err); ok && s.AdminPassword != "" {
-			problem("MILLRACE_ADMIN_PASSWORD", "%s", e.Fields[0].Message)
-		}
+	admin := user.User{Email: email, Name: command.AdminName}
+	_, err := admin.CheckPassword("", s.AdminPassword)
+	if e, ok := errors.AsType[*fault.Error](err); ok && s.AdminPassword != "" {
+		found.add("MILLRACE_ADMIN_PASSWORD", "%s", e.Fields[0].Message)
 	}
-	if c.TrustedProxies, err = parseProxies(s.TrustedProxies); err != nil {
-		problem("MILLRACE_TRUSTED_PROXIES", "%w", err)
-	}
-	if c.CORSOrigins, err = parseOrigins(s.CORSOrigins); err != nil {
-		problem("MILLRACE_CORS_ORIGINS", "%w", err)
-	}
-	switch s.RateLimits {
-	case "on", "off":
-		c.RateLimits = s.RateLimits == "on"
-	default:
-		problem("MILLRACE_RATE_LIMITS", "%q is neither on nor off", s.RateLimits)
-	}
+}
+
+func (s settings) parseLog(c *config, found *problems) {
 	switch s.LogFormat {
 	case "text", "json":
 		c.LogJSON = s.LogFormat == "json"
 	case "":
 		c.LogJSON = !isatty.IsTerminal(os.Stderr.Fd())
 	default:
-		problem("MILLRACE_LOG_FORMAT", "%q is neither text nor json", s.LogFormat)
+		found.add("MILLRACE_LOG_FORMAT", "%q is neither text nor json", s.LogFormat)
 	}
 	if err := c.LogLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
-		problem("MILLRACE_LOG_LEVEL", "%q is none of debug, info, warn, error", s.LogLevel)
+		found.add("MILLRACE_LOG_LEVEL", "%q is none of debug, info, warn, error", s.LogLevel)
 	}
-	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return c, errors.Join(problems...)
 }
 
 func isPort(s string) bool {

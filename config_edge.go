@@ -7,6 +7,23 @@ import (
 	"strings"
 )
 
+// parseEdge reads who may call, and how often.
+func (s settings) parseEdge(c *config, found *problems) {
+	var err error
+	if c.TrustedProxies, err = parseProxies(s.TrustedProxies); err != nil {
+		found.add("MILLRACE_TRUSTED_PROXIES", "%w", err)
+	}
+	if c.CORSOrigins, err = parseOrigins(s.CORSOrigins); err != nil {
+		found.add("MILLRACE_CORS_ORIGINS", "%w", err)
+	}
+	switch s.RateLimits {
+	case "on", "off":
+		c.RateLimits = s.RateLimits == "on"
+	default:
+		found.add("MILLRACE_RATE_LIMITS", "%q is neither on nor off", s.RateLimits)
+	}
+}
+
 // listed gives the parts of a comma-separated list.
 func listed(raw string) (parts []string) {
 	for part := range strings.SplitSeq(raw, ",") {
