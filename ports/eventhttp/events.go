@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/query"
 	"github.com/millrace/millrace/ports/rest"
 )
@@ -47,15 +46,11 @@ func (h routes) listEvents(ctx context.Context, in *listEventsInput) (*answer, e
 }
 
 type idInput struct {
-	ID string `path:"id" format:"uuid"`
+	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
 func (h routes) getEvent(ctx context.Context, in *idInput) (*answer, error) {
-	id, err := uuid.Parse(in.ID)
-	if err != nil {
-		return nil, event.ErrNotFound.Because(err)
-	}
-	e, err := h.GetEvent.Handle(ctx, query.GetEvent{ID: id})
+	e, err := h.GetEvent.Handle(ctx, query.GetEvent{ID: in.ID})
 	if err != nil {
 		return nil, err
 	}

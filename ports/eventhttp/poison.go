@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
@@ -49,11 +47,7 @@ func (h routes) listPoison(ctx context.Context, in *listPoisonInput) (*answer, e
 }
 
 func (h routes) getPoison(ctx context.Context, in *idInput) (*answer, error) {
-	id, err := uuid.Parse(in.ID)
-	if err != nil {
-		return nil, event.ErrPoisonNotFound.Because(err)
-	}
-	p, err := h.GetPoison.Handle(ctx, query.GetPoison{ID: id})
+	p, err := h.GetPoison.Handle(ctx, query.GetPoison{ID: in.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +55,7 @@ func (h routes) getPoison(ctx context.Context, in *idInput) (*answer, error) {
 }
 
 func (h routes) requeuePoison(ctx context.Context, in *idInput) (*answer, error) {
-	id, err := uuid.Parse(in.ID)
-	if err != nil {
-		return nil, event.ErrPoisonNotFound.Because(err)
-	}
-	p, err := h.RequeuePoison.Handle(ctx, command.RequeuePoison{ID: id})
+	p, err := h.RequeuePoison.Handle(ctx, command.RequeuePoison{ID: in.ID})
 	if err != nil {
 		return nil, err
 	}

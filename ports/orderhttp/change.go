@@ -46,22 +46,13 @@ func placed(o order.Order) *rest.Created[Order] {
 }
 
 type idInput struct {
-	ID string `path:"id" format:"uuid"`
-}
-
-// orderID reads the ID of an order. What is none names no order.
-func orderID(s string) (uuid.UUID, error) {
-	id, err := uuid.Parse(s)
-	if err != nil {
-		return id, order.ErrNotFound.Because(err)
-	}
-	return id, nil
+	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
 type updateOrderInput struct {
 	rest.IfMatch
 
-	ID   string `path:"id" format:"uuid"`
+	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body struct {
 		Items rest.Optional[[]Item] `json:"items,omitempty" minItems:"1" maxItems:"100" doc:"All of the order's items; absent: they stay"`
 		Note  rest.Optional[string] `json:"note,omitempty" maxLength:"1000" doc:"null clears it; absent: it stays"`
@@ -69,11 +60,8 @@ type updateOrderInput struct {
 }
 
 func (h routes) update(ctx context.Context, in *updateOrderInput) (*answer, error) {
-	id, err := orderID(in.ID)
-	if err != nil {
-		return nil, err
-	}
-	c := command.UpdateOrder{Caller: rest.Caller(ctx), ID: id}
+	c := command.UpdateOrder{Caller: rest.Caller(ctx), ID: in.ID}
+	var err error
 	if c.Expected, err = in.Expected(); err != nil {
 		return nil, err
 	}
@@ -101,18 +89,15 @@ func (in *updateOrderInput) change() (c order.Change, err error) {
 type cancelOrderInput struct {
 	rest.IfMatch
 
-	ID   string `path:"id" format:"uuid"`
+	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body *struct {
 		Reason string `json:"reason,omitempty" maxLength:"500"`
 	}
 }
 
 func (h routes) cancel(ctx context.Context, in *cancelOrderInput) (*answer, error) {
-	id, err := orderID(in.ID)
-	if err != nil {
-		return nil, err
-	}
-	c := command.CancelOrder{Caller: rest.Caller(ctx), ID: id}
+	c := command.CancelOrder{Caller: rest.Caller(ctx), ID: in.ID}
+	var err error
 	if c.Expected, err = in.Expected(); err != nil {
 		return nil, err
 	}
@@ -125,17 +110,13 @@ func (h routes) cancel(ctx context.Context, in *cancelOrderInput) (*answer, erro
 type deleteOrderInput struct {
 	rest.IfMatch
 
-	ID string `path:"id" format:"uuid"`
+	ID uuid.UUID `path:"id" format:"uuid"`
 }
 
 func (h routes) delete(ctx context.Context, in *deleteOrderInput) (*struct{}, error) {
-	id, err := orderID(in.ID)
-	if err != nil {
-		return nil, err
-	}
 	expected, err := in.Expected()
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.DeleteOrder.Handle(ctx, command.DeleteOrder{Caller: rest.Caller(ctx), ID: id, Expected: expected})
+	return nil, h.DeleteOrder.Handle(ctx, command.DeleteOrder{Caller: rest.Caller(ctx), ID: in.ID, Expected: expected})
 }

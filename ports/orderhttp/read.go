@@ -14,11 +14,7 @@ import (
 )
 
 func (h routes) get(ctx context.Context, in *idInput) (*answer, error) {
-	id, err := orderID(in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return answered(h.OrderByID.Handle(ctx, query.OrderByID{Caller: rest.Caller(ctx), ID: id}))
+	return answered(h.OrderByID.Handle(ctx, query.OrderByID{Caller: rest.Caller(ctx), ID: in.ID}))
 }
 
 type listOrdersInput struct {

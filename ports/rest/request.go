@@ -15,6 +15,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/fault"
 )
@@ -58,12 +59,16 @@ func checkAddress(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// uuidLength is that of a UUID's one spelling; what has this length huma checks.
+// uuidLength is that of a UUID's one spelling.
 const uuidLength = 36
+
+// isUUID reports whether s is one, so that an operation can take it as a uuid.UUID: what does not fit that type huma refuses without saying
+// what would.
+func isUUID(s string) bool { return len(s) == uuidLength && uuid.Validate(s) == nil }
 
 func checkPath(ctx huma.Context) error {
 	for _, p := range ctx.Operation().Parameters {
-		if p.In == "path" && p.Schema.Format == "uuid" && len(ctx.Param(p.Name)) != uuidLength {
+		if p.In == "path" && p.Schema.Format == "uuid" && !isUUID(ctx.Param(p.Name)) {
 			return fault.NewInvalid(fault.Field{Location: "path." + p.Name, Message: ruleUUID})
 		}
 	}
@@ -104,7 +109,7 @@ func brokenRule(op *huma.Operation, name string, values []string) string {
 		return "is given more than once"
 	case slices.Contains(values, "") && name != "cursor": // without one it is the first page, which programs begin with
 		return "must not be empty"
-	case p.Schema.Format == "uuid" && len(values[0]) != uuidLength:
+	case p.Schema.Format == "uuid" && !isUUID(values[0]):
 		return ruleUUID
 	}
 	return ""
