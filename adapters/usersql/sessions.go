@@ -18,11 +18,11 @@ const sessionColumns = "id, user_id, generation, issued, created_at, last_used_a
 
 // Sessions implements query.SessionStore.
 func (s *Store) Sessions(
-	ctx context.Context, userID uuid.UUID, at time.Time, before *uuid.UUID, limit int,
+	ctx context.Context, userID uuid.UUID, at time.Time, behind *uuid.UUID, limit int,
 ) ([]user.Session, error) {
 	where, args := "user_id = ? AND expires_at > ?", []any{userID[:], sqldb.Micros(at)}
-	if before != nil {
-		where, args = where+" AND id < ?", append(args, before[:])
+	if behind != nil {
+		where, args = where+" AND id < ?", append(args, behind[:])
 	}
 	rows, err := s.db.Query(ctx, "SELECT "+sessionColumns+" FROM sessions WHERE "+where+" ORDER BY id DESC LIMIT ?",
 		append(args, limit)...)

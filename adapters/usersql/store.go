@@ -65,8 +65,8 @@ func (s *Store) List(ctx context.Context, f query.Filter, limit int) ([]user.Use
 	if f.Email != "" {
 		where, args = where+" AND email = ?", append(args, []byte(f.Email))
 	}
-	if f.Before != nil {
-		where, args = where+" AND id < ?", append(args, f.Before[:])
+	if f.Behind != nil {
+		where, args = where+" AND id < ?", append(args, f.Behind[:])
 	}
 	rows, err := s.db.Query(ctx, "SELECT "+columns+" FROM users WHERE "+where+" ORDER BY id DESC LIMIT ?", append(args, limit)...)
 	if err != nil {

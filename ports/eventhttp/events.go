@@ -29,7 +29,7 @@ func (h routes) listEvents(ctx context.Context, in *listEventsInput) (*answer, e
 		},
 		Page: query.Page{Ascending: in.Order == "asc", Limit: in.Limit},
 	}
-	list := listOf(ctx, "events", in.Type, in.Key, in.CorrelationID, in.Source, stamp(in.After), stamp(in.Before), in.Order)
+	list := rest.ListOf(ctx, "events", in.Type, in.Key, in.CorrelationID, in.Source, rest.Stamp(in.After), rest.Stamp(in.Before), in.Order)
 	var err error
 	if q.Page.Behind, err = h.open(list, in.Cursor); err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func (h routes) listPoison(ctx context.Context, in *listPoisonInput) (*answer, e
 		},
 		Page: query.Page{Limit: in.Limit},
 	}
-	list := listOf(ctx, "poison", in.Status, in.Consumer, in.Type, in.Fingerprint, in.Key, stamp(in.After), stamp(in.Before))
+	list := rest.ListOf(ctx, "poison", in.Status, in.Consumer, in.Type, in.Fingerprint, in.Key, rest.Stamp(in.After), rest.Stamp(in.Before))
 	var err error
 	if q.Page.Behind, err = h.open(list, in.Cursor); err != nil {
 		return nil, err

@@ -37,12 +37,10 @@ func (h routes) list(ctx context.Context, in *listOrdersInput) (*page, error) {
 	if q.UserID, err = in.user(); err != nil {
 		return nil, err
 	}
-	list := in.list(q)
-	if in.Cursor != "" {
-		q.Behind = new(uuid.UUID)
-		if err := h.Cursors.Open(list, in.Cursor, q.Behind); err != nil {
-			return nil, err
-		}
+	list := rest.ListOf(ctx, "orders", in.Status, strings.ToLower(in.UserID), rest.Stamp(in.After), rest.Stamp(in.Before),
+		string(q.Caller.Role))
+	if q.Behind, err = rest.Behind[uuid.UUID](h.Cursors, list, in.Cursor); err != nil {
+		return nil, err
 	}
 	found, err := h.Orders.Handle(ctx, q)
 	if err != nil {
@@ -67,23 +65,4 @@ func (in *listOrdersInput) user() (*uuid.UUID, error) {
 		return nil, fault.NewInvalid(fault.Field{Location: "query.user_id", Message: "must be a UUID"})
 	}
 	return &id, nil
-}
-
-// list names the list that a cursor belongs to: whose it is and what is in it.
-func (in *listOrdersInput) list(q query.Orders) string {
-	user := ""
-	if q.UserID != nil {
-		user = q.UserID.String()
-	}
-	return strings.Join([]string{
-		"orders", in.Status, user, stamp(in.After), stamp(in.Before), uuid.UUID(q.Caller.UserID).String(), string(q.Caller.Role),
-	}, " ")
-}
-
-// stamp writes a time of a list's name, however the caller spelt it.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
 }

@@ -1,11 +1,14 @@
 package rest
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/millrace/millrace/app/fault"
 )
@@ -22,7 +25,39 @@ func NewCursors(secret []byte) Cursors {
 	return Cursors{key: m.Sum(nil)}
 }
 
-// Seal makes the cursor for position in the list that scope names: route, filters and caller. Position must be writable as
+// ListOf names a list for its cursors: which one, whose, and every filter. A cursor of one list is refused by every other.
+func ListOf(ctx context.Context, name string, filters ...string) string {
+	caller := Caller(ctx)
+	var b strings.Builder
+	b.WriteString(name)
+	b.WriteString(strconv.Quote(string(caller.UserID[:])))
+	for _, f := range filters {
+		b.WriteString(strconv.Quote(f))
+	}
+	return b.String()
+}
+
+// Stamp writes a time as a filter of ListOf, however the caller spelt it; no time is empty.
+func Stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// Behind opens a cursor of the list that ListOf named and gives the position behind which its page begins, nil for the first page.
+func Behind[P any](c Cursors, list, cursor string) (*P, error) {
+	if cursor == "" {
+		return nil, nil
+	}
+	position := new(P)
+	if err := c.Open(list, cursor, position); err != nil {
+		return nil, err
+	}
+	return position, nil
+}
+
+// Seal makes the cursor for position in the list that scope names. Position must be writable as
 // JSON; what is not gives a cursor that Open refuses.
 func (c Cursors) Seal(scope string, position any) string {
 	payload, err := json.Marshal(position)

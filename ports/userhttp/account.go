@@ -25,8 +25,11 @@ type accountOutput struct {
 	Body Account
 }
 
-func answered(u user.User) *accountOutput {
-	return &accountOutput{Versioned: rest.Version(u.Version), Body: accountOf(u)}
+func answered(u user.User, err error) (*accountOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &accountOutput{Versioned: rest.Version(u.Version), Body: accountOf(u)}, nil
 }
 
 func accountOf(u user.User) Account {

@@ -85,11 +85,7 @@ func (h routes) get(ctx context.Context, in *idInput) (*accountOutput, error) {
 }
 
 func (h routes) account(ctx context.Context, id uuid.UUID) (*accountOutput, error) {
-	u, err := h.UserByID.Handle(ctx, query.UserByID{Caller: rest.Caller(ctx), ID: id})
-	if err != nil {
-		return nil, err
-	}
-	return answered(u), nil
+	return answered(h.UserByID.Handle(ctx, query.UserByID{Caller: rest.Caller(ctx), ID: id}))
 }
 
 type updateInput struct {
@@ -110,11 +106,7 @@ func (h routes) update(ctx context.Context, in *updateInput) (*accountOutput, er
 		return nil, err
 	}
 	c.Caller, c.Network = rest.Caller(ctx), rest.ClientNet(ctx).String()
-	u, err := h.UpdateUser.Handle(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return answered(u), nil
+	return answered(h.UpdateUser.Handle(ctx, c))
 }
 
 func (in *updateInput) command() (c command.UpdateUser, err error) {

@@ -2,7 +2,6 @@ package userhttp
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/google/uuid"
 
@@ -19,18 +18,12 @@ type listInput struct {
 type listOutput struct{ Body rest.Page[Account] }
 
 func (h routes) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	caller := rest.Caller(ctx)
-	// A cursor fits only the list that it came from: this caller's, with this filter.
-	list := "users" + strconv.Quote(string(caller.UserID[:])) + strconv.Quote(in.Email)
-	ask := query.Users{Caller: caller, Email: in.Email, Limit: in.Limit}
-	if in.Cursor != "" {
-		var before uuid.UUID
-		if err := h.Cursors.Open(list, in.Cursor, &before); err != nil {
-			return nil, err
-		}
-		ask.Before = &before
+	list := rest.ListOf(ctx, "users", in.Email)
+	behind, err := rest.Behind[uuid.UUID](h.Cursors, list, in.Cursor)
+	if err != nil {
+		return nil, err
 	}
-	page, err := h.Users.Handle(ctx, ask)
+	page, err := h.Users.Handle(ctx, query.Users{Caller: rest.Caller(ctx), Email: in.Email, Behind: behind, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}

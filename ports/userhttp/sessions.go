@@ -3,7 +3,6 @@ package userhttp
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -52,16 +51,12 @@ type sessionsOutput struct{ Body rest.Page[Session] }
 
 func (h routes) listSessions(ctx context.Context, in *rest.PageInput) (*sessionsOutput, error) {
 	caller := rest.Caller(ctx)
-	list := "sessions" + strconv.Quote(string(caller.UserID[:]))
-	ask := query.Sessions{Caller: caller, Limit: in.Limit}
-	if in.Cursor != "" {
-		var before uuid.UUID
-		if err := h.Cursors.Open(list, in.Cursor, &before); err != nil {
-			return nil, err
-		}
-		ask.Before = &before
+	list := rest.ListOf(ctx, "sessions")
+	behind, err := rest.Behind[uuid.UUID](h.Cursors, list, in.Cursor)
+	if err != nil {
+		return nil, err
 	}
-	page, err := h.Sessions.Handle(ctx, ask)
+	page, err := h.Sessions.Handle(ctx, query.Sessions{Caller: caller, Behind: behind, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 // Sessions asks for a page of the caller's own sessions, newest first.
 type Sessions struct {
 	Caller principal.Principal
-	Before *uuid.UUID // the last page's Next
+	Behind *uuid.UUID // the last page's Next
 	Limit  int
 }
 
@@ -25,8 +25,8 @@ type SessionsPage struct {
 
 // SessionStore reads sessions, without locks.
 type SessionStore interface {
-	// Sessions reads up to limit sessions of a user that are not over at a time, newest first, older than before where it is given.
-	Sessions(ctx context.Context, userID uuid.UUID, at time.Time, before *uuid.UUID, limit int) ([]user.Session, error)
+	// Sessions reads up to limit sessions of a user that are not over at a time, newest first, older than behind where it is given.
+	Sessions(ctx context.Context, userID uuid.UUID, at time.Time, behind *uuid.UUID, limit int) ([]user.Session, error)
 }
 
 // SessionsHandler handles Sessions.
@@ -42,7 +42,7 @@ func NewSessionsHandler(store SessionStore, now func() time.Time) *SessionsHandl
 
 // Handle gives the page, without sessions that are over.
 func (h *SessionsHandler) Handle(ctx context.Context, q Sessions) (SessionsPage, error) {
-	sessions, err := h.store.Sessions(ctx, q.Caller.UserID, h.now(), q.Before, q.Limit+1)
+	sessions, err := h.store.Sessions(ctx, q.Caller.UserID, h.now(), q.Behind, q.Limit+1)
 	if err != nil {
 		return SessionsPage{}, err
 	}

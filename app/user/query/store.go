@@ -20,5 +20,5 @@ type Store interface {
 // Filter chooses accounts.
 type Filter struct {
 	Email  string     // normalised; empty: all
-	Before *uuid.UUID // only accounts older than this one; nil: from the newest
+	Behind *uuid.UUID // only accounts older than this one; nil: from the newest
 }

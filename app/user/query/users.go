@@ -17,7 +17,7 @@ var ErrForbidden = fault.New(fault.Forbidden, "forbidden", "Only an admin may li
 type Users struct {
 	Caller principal.Principal
 	Email  string     // in any spelling; empty: all
-	Before *uuid.UUID // the last page's Next
+	Behind *uuid.UUID // the last page's Next
 	Limit  int
 }
 
@@ -56,11 +56,11 @@ func (h *UsersHandler) Handle(ctx context.Context, q Users) (UsersPage, error) {
 
 func (q Users) filter() (Filter, error) {
 	if q.Email == "" {
-		return Filter{Before: q.Before}, nil
+		return Filter{Behind: q.Behind}, nil
 	}
 	email, ok := user.NormalEmail(q.Email)
 	if !ok {
 		return Filter{}, fault.NewInvalid(fault.Field{Location: "query.email", Message: "must be a whole e-mail address"})
 	}
-	return Filter{Email: email, Before: q.Before}, nil
+	return Filter{Email: email, Behind: q.Behind}, nil
 }

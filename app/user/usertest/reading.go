@@ -81,7 +81,7 @@ func paged(t *testing.T, b *bench) {
 		want = append([]uuid.UUID{b.registered(t, string(rune('a'+i))+"@example.com").ID}, want...)
 	}
 	next := func(before *uuid.UUID) query.UsersPage {
-		page, err := b.list.Handle(b.request, query.Users{Caller: b.root, Before: before, Limit: 3})
+		page, err := b.list.Handle(b.request, query.Users{Caller: b.root, Behind: before, Limit: 3})
 		require.NoError(t, err)
 		return page
 	}

@@ -269,7 +269,7 @@ func sessionsBounded(t *testing.T, b *bench) {
 	var listed []uuid.UUID
 	page := query.SessionsPage{}
 	for range 4 {
-		page, err = b.sessions.Handle(b.request, query.Sessions{Caller: caller(u), Before: page.Next, Limit: 33})
+		page, err = b.sessions.Handle(b.request, query.Sessions{Caller: caller(u), Behind: page.Next, Limit: 33})
 		require.NoError(t, err)
 		for _, s := range page.Sessions {
 			listed = append(listed, s.ID)
