@@ -15,8 +15,8 @@ import (
 // eventService is the event service, wired.
 type eventService struct{ *service }
 
-func newGetEventHandler(store query.Store) *query.GetEventHandler {
-	return query.NewGetEventHandler(store, eventconsumer.History)
+func newEventByIDHandler(store query.Store) *query.EventByIDHandler {
+	return query.NewEventByIDHandler(store, eventconsumer.History)
 }
 
 func newSequencer(assign *command.AssignPositionsHandler, p platform) *eventconsumer.Sequencer {

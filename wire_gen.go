@@ -282,10 +282,10 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 		router:   router,
 	}
 	store := eventsql.NewStore(db, outbox)
-	listEventsHandler := query3.NewListEventsHandler(store)
-	getEventHandler := newGetEventHandler(store)
-	listPoisonHandler := query3.NewListPoisonHandler(store)
-	getPoisonHandler := query3.NewGetPoisonHandler(store)
+	eventsHandler := query3.NewEventsHandler(store)
+	eventByIDHandler := newEventByIDHandler(store)
+	poisonHandler := query3.NewPoisonHandler(store)
+	poisonByIDHandler := query3.NewPoisonByIDHandler(store)
 	requeuePoisonHandler := command3.NewRequeuePoisonHandler(store)
 	cursors, err := newCursors(p)
 	if err != nil {
@@ -294,10 +294,10 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 		return eventService{}, nil, err
 	}
 	handlers := eventhttp.Handlers{
-		ListEvents:    listEventsHandler,
-		GetEvent:      getEventHandler,
-		ListPoison:    listPoisonHandler,
-		GetPoison:     getPoisonHandler,
+		Events:        eventsHandler,
+		EventByID:     eventByIDHandler,
+		Poison:        poisonHandler,
+		PoisonByID:    poisonByIDHandler,
 		RequeuePoison: requeuePoisonHandler,
 		Cursors:       cursors,
 	}

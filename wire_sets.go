@@ -59,7 +59,7 @@ var eventSet = wire.NewSet(
 	eventsql.NewStore,
 	wire.Bind(new(eventcommand.Store), new(*eventsql.Store)), wire.Bind(new(eventquery.Store), new(*eventsql.Store)),
 	eventcommand.NewRecordEventHandler, eventcommand.NewStorePoisonHandler, eventcommand.NewAssignPositionsHandler,
-	eventcommand.NewRequeuePoisonHandler, eventquery.NewListEventsHandler, newGetEventHandler,
-	eventquery.NewListPoisonHandler, eventquery.NewGetPoisonHandler,
+	eventcommand.NewRequeuePoisonHandler, eventquery.NewEventsHandler, newEventByIDHandler,
+	eventquery.NewPoisonHandler, eventquery.NewPoisonByIDHandler,
 	newSequencer, eventconsumer.New, wire.Struct(new(eventhttp.Handlers), "*"), newEventService,
 )

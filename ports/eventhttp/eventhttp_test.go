@@ -56,10 +56,10 @@ func setup(t testing.TB) api {
 	store := eventsql.NewStore(db, outbox)
 	server := rest.New(rest.Config{Verifier: tokens{}})
 	eventhttp.Register(server.API(), eventhttp.Handlers{
-		ListEvents:    query.NewListEventsHandler(store),
-		GetEvent:      query.NewGetEventHandler(store, "event-history"),
-		ListPoison:    query.NewListPoisonHandler(store),
-		GetPoison:     query.NewGetPoisonHandler(store),
+		Events:        query.NewEventsHandler(store),
+		EventByID:     query.NewEventByIDHandler(store, "event-history"),
+		Poison:        query.NewPoisonHandler(store),
+		PoisonByID:    query.NewPoisonByIDHandler(store),
 		RequeuePoison: command.NewRequeuePoisonHandler(store),
 		Cursors:       rest.NewCursors([]byte("secret")),
 	})

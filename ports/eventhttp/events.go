@@ -23,7 +23,7 @@ type listEventsInput struct {
 }
 
 func (h routes) listEvents(ctx context.Context, in *listEventsInput) (*answer, error) {
-	q := query.ListEvents{
+	q := query.Events{
 		Filter: query.EventFilter{
 			Type: in.Type, Key: in.Key, CorrelationID: in.CorrelationID, Source: in.Source, After: in.After, Before: in.Before,
 		},
@@ -34,7 +34,7 @@ func (h routes) listEvents(ctx context.Context, in *listEventsInput) (*answer, e
 	if q.Page.Behind, err = h.open(list, in.Cursor); err != nil {
 		return nil, err
 	}
-	page, err := h.ListEvents.Handle(ctx, q)
+	page, err := h.Events.Handle(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ type idInput struct {
 }
 
 func (h routes) getEvent(ctx context.Context, in *idInput) (*answer, error) {
-	e, err := h.GetEvent.Handle(ctx, query.GetEvent{ID: in.ID})
+	e, err := h.EventByID.Handle(ctx, query.EventByID{ID: in.ID})
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ type listPoisonInput struct {
 }
 
 func (h routes) listPoison(ctx context.Context, in *listPoisonInput) (*answer, error) {
-	q := query.ListPoison{
+	q := query.Poison{
 		Filter: query.PoisonFilter{
 			Status: event.Status(in.Status), Consumer: in.Consumer, Type: in.Type, Fingerprint: in.Fingerprint, Key: in.Key,
 			After: in.After, Before: in.Before,
@@ -35,7 +35,7 @@ func (h routes) listPoison(ctx context.Context, in *listPoisonInput) (*answer, e
 	if q.Page.Behind, err = h.open(list, in.Cursor); err != nil {
 		return nil, err
 	}
-	page, err := h.ListPoison.Handle(ctx, q)
+	page, err := h.Poison.Handle(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (h routes) listPoison(ctx context.Context, in *listPoisonInput) (*answer, e
 }
 
 func (h routes) getPoison(ctx context.Context, in *idInput) (*answer, error) {
-	p, err := h.GetPoison.Handle(ctx, query.GetPoison{ID: in.ID})
+	p, err := h.PoisonByID.Handle(ctx, query.PoisonByID{ID: in.ID})
 	if err != nil {
 		return nil, err
 	}

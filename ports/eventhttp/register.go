@@ -16,10 +16,10 @@ import (
 
 // Handlers are the use cases behind the routes.
 type Handlers struct {
-	ListEvents    *query.ListEventsHandler
-	GetEvent      *query.GetEventHandler
-	ListPoison    *query.ListPoisonHandler
-	GetPoison     *query.GetPoisonHandler
+	Events        *query.EventsHandler
+	EventByID     *query.EventByIDHandler
+	Poison        *query.PoisonHandler
+	PoisonByID    *query.PoisonByIDHandler
 	RequeuePoison *command.RequeuePoisonHandler
 	Cursors       rest.Cursors
 }

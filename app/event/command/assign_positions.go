@@ -25,7 +25,7 @@ type AssignPositionsHandler struct {
 	now   func() time.Time
 }
 
-// NewAssignPositionsHandler makes an AssignPositionsHandler.
+// NewAssignPositionsHandler returns a handler on store.
 func NewAssignPositionsHandler(store Store, now func() time.Time) *AssignPositionsHandler {
 	return &AssignPositionsHandler{store: store, now: now}
 }

@@ -19,15 +19,15 @@ type RecordEventHandler struct {
 	now   func() time.Time
 }
 
-// NewRecordEventHandler makes a RecordEventHandler.
+// NewRecordEventHandler returns a handler on store.
 func NewRecordEventHandler(store Store, now func() time.Time) *RecordEventHandler {
 	return &RecordEventHandler{store: store, now: now}
 }
 
 // Handle records the message, and what it says of a user's access; a repeat of it changes nothing. The event has no
 // position yet and no reader sees it: AssignPositions gives it one.
-func (h *RecordEventHandler) Handle(ctx context.Context, cmd RecordEvent) error {
-	record := event.NewRecord(cmd.Message, h.now())
+func (h *RecordEventHandler) Handle(ctx context.Context, c RecordEvent) error {
+	record := event.NewRecord(c.Message, h.now())
 	change, changed := event.UserChangeOf(record)
 	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
 		if changed {

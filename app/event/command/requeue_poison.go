@@ -19,7 +19,7 @@ type RequeuePoisonHandler struct {
 	store Store
 }
 
-// NewRequeuePoisonHandler makes a RequeuePoisonHandler.
+// NewRequeuePoisonHandler returns a handler on store.
 func NewRequeuePoisonHandler(store Store) *RequeuePoisonHandler {
 	return &RequeuePoisonHandler{store: store}
 }
@@ -27,10 +27,10 @@ func NewRequeuePoisonHandler(store Store) *RequeuePoisonHandler {
 // Handle requeues the message and gives it as it stands then. The decision and the message are stored together, so it is sent back
 // once. The error is event.ErrPoisonNotOpen where somebody decided before; should the consumer fail again, that is a poison message
 // of its own.
-func (h *RequeuePoisonHandler) Handle(ctx context.Context, cmd RequeuePoison) (event.Poison, error) {
+func (h *RequeuePoisonHandler) Handle(ctx context.Context, c RequeuePoison) (event.Poison, error) {
 	var requeued event.Poison
 	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
-		poison, err := tx.PoisonForUpdate(ctx, cmd.ID)
+		poison, err := tx.PoisonForUpdate(ctx, c.ID)
 		if err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (h *RequeuePoisonHandler) Handle(ctx context.Context, cmd RequeuePoison) (e
 		return tx.SendBack(ctx, poison)
 	})
 	if err != nil {
-		return event.Poison{}, fmt.Errorf("requeue poison message %s: %w", cmd.ID, err)
+		return event.Poison{}, fmt.Errorf("requeue poison message %s: %w", c.ID, err)
 	}
 	return requeued, nil
 }

@@ -20,14 +20,14 @@ type StorePoisonHandler struct {
 	now   func() time.Time
 }
 
-// NewStorePoisonHandler makes a StorePoisonHandler.
+// NewStorePoisonHandler returns a handler on store.
 func NewStorePoisonHandler(store Store, now func() time.Time) *StorePoisonHandler {
 	return &StorePoisonHandler{store: store, now: now}
 }
 
 // Handle stores the message, whatever it holds; a repeat of it changes nothing, least of all what was decided about it.
-func (h *StorePoisonHandler) Handle(ctx context.Context, cmd StorePoison) error {
-	poison := event.NewPoison(cmd.Message, cmd.GivenUp, h.now())
+func (h *StorePoisonHandler) Handle(ctx context.Context, c StorePoison) error {
+	poison := event.NewPoison(c.Message, c.GivenUp, h.now())
 	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error { return tx.StorePoison(ctx, poison) })
 	if err != nil {
 		return fmt.Errorf("store poison message %s: %w", poison.ID, err)

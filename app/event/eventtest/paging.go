@@ -15,9 +15,9 @@ import (
 )
 
 // pages follows the list to its end and gives each page.
-func pages(t *testing.T, b Bench, q query.ListEvents) (all [][]event.Record) {
+func pages(t *testing.T, b Bench, q query.Events) (all [][]event.Record) {
 	t.Helper()
-	h := query.NewListEventsHandler(b.Store)
+	h := query.NewEventsHandler(b.Store)
 	for {
 		page, err := h.Handle(t.Context(), q)
 		require.NoError(t, err)
@@ -37,7 +37,7 @@ func pagedHistory(t *testing.T, b Bench) {
 	assign(t, b)
 	for _, limit := range []int{1, 3, 5, 10, 11} {
 		for _, ascending := range []bool{true, false} {
-			all := pages(t, b, query.ListEvents{Page: query.Page{Ascending: ascending, Limit: limit}})
+			all := pages(t, b, query.Events{Page: query.Page{Ascending: ascending, Limit: limit}})
 			require.Len(t, all, (10+limit-1)/limit, "no empty page at the end")
 			got := positions(slices.Concat(all...))
 			want := upTo(10)
@@ -77,7 +77,7 @@ func filteredHistory(t *testing.T, b Bench) {
 		"case is a case": {query.EventFilter{Type: "ORDER.PLACED.V1"}, nil},
 	} {
 		for _, limit := range []int{1, 50} {
-			got := positions(slices.Concat(pages(t, b, query.ListEvents{Filter: c.filter, Page: query.Page{Ascending: true, Limit: limit}})...))
+			got := positions(slices.Concat(pages(t, b, query.Events{Filter: c.filter, Page: query.Page{Ascending: true, Limit: limit}})...))
 			require.ElementsMatch(t, c.want, got, name)
 			require.True(t, slices.IsSorted(got), name)
 		}
@@ -91,7 +91,7 @@ func heavyPage(t *testing.T, b Bench) {
 		record(t, b, m)
 	}
 	assign(t, b)
-	all := pages(t, b, query.ListEvents{Page: query.Page{Ascending: true, Limit: 200}})
+	all := pages(t, b, query.Events{Page: query.Page{Ascending: true, Limit: 200}})
 	require.Equal(t, 3, len(all)) // Len would print the megabytes
 	require.Equal(t, upTo(5), positions(slices.Concat(all...)))
 }
@@ -123,9 +123,9 @@ func pagedPoison(t *testing.T, b Bench) {
 		"after":       {query.PoisonFilter{Consumer: "event-history", After: begin.Add(3 * time.Minute)}, 2},
 		"before":      {query.PoisonFilter{Consumer: "event-history", Before: begin.Add(3 * time.Minute)}, 3},
 	} {
-		h := query.NewListPoisonHandler(b.Store)
+		h := query.NewPoisonHandler(b.Store)
 		var numbers []int64
-		q := query.ListPoison{Filter: c.filter, Page: query.Page{Limit: 2}}
+		q := query.Poison{Filter: c.filter, Page: query.Page{Limit: 2}}
 		for {
 			page, err := h.Handle(t.Context(), q)
 			require.NoError(t, err, name)

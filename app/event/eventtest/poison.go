@@ -101,7 +101,7 @@ func poisonInOutcomes(t *testing.T, b Bench) {
 	store(t, b, c, stranger)
 	record(t, b, c.Message)
 	assign(t, b)
-	e, err := query.NewGetEventHandler(b.Store, "event-history").Handle(t.Context(), query.GetEvent{ID: uuid.MustParse(c.Message.ID)})
+	e, err := query.NewEventByIDHandler(b.Store, "event-history").Handle(t.Context(), query.EventByID{ID: uuid.MustParse(c.Message.ID)})
 	require.NoError(t, err)
 	require.Equal(t, []event.Outcome{
 		{Consumer: "event-history", Outcome: event.OutcomeRecorded, Attempt: 1, At: begin},

@@ -11,8 +11,8 @@ import (
 	"github.com/millrace/millrace/app/event"
 )
 
-// GetEvent asks for one event and for what became of it.
-type GetEvent struct {
+// EventByID asks for one event and for what became of it.
+type EventByID struct {
 	ID uuid.UUID
 }
 
@@ -23,19 +23,19 @@ type Event struct {
 	Outcomes []event.Outcome
 }
 
-// GetEventHandler handles GetEvent.
-type GetEventHandler struct {
+// EventByIDHandler handles EventByID.
+type EventByIDHandler struct {
 	store    Store
 	recorder string
 }
 
-// NewGetEventHandler makes a GetEventHandler. recorder is the name of the consumer that records the history.
-func NewGetEventHandler(store Store, recorder string) *GetEventHandler {
-	return &GetEventHandler{store: store, recorder: recorder}
+// NewEventByIDHandler returns a handler on store. recorder is the name of the consumer that records the history.
+func NewEventByIDHandler(store Store, recorder string) *EventByIDHandler {
+	return &EventByIDHandler{store: store, recorder: recorder}
 }
 
 // Handle reads the event. The error is event.ErrNotFound where the history has none of that ID.
-func (h *GetEventHandler) Handle(ctx context.Context, q GetEvent) (Event, error) {
+func (h *EventByIDHandler) Handle(ctx context.Context, q EventByID) (Event, error) {
 	record, err := h.store.Event(ctx, q.ID)
 	if err != nil {
 		return Event{}, fmt.Errorf("get event %s: %w", q.ID, err)

@@ -9,21 +9,21 @@ import (
 	"github.com/millrace/millrace/app/event"
 )
 
-// GetPoison asks for one poison message.
-type GetPoison struct {
+// PoisonByID asks for one poison message.
+type PoisonByID struct {
 	ID uuid.UUID
 }
 
-// GetPoisonHandler handles GetPoison.
-type GetPoisonHandler struct {
+// PoisonByIDHandler handles PoisonByID.
+type PoisonByIDHandler struct {
 	store Store
 }
 
-// NewGetPoisonHandler makes a GetPoisonHandler.
-func NewGetPoisonHandler(store Store) *GetPoisonHandler { return &GetPoisonHandler{store: store} }
+// NewPoisonByIDHandler returns a handler on store.
+func NewPoisonByIDHandler(store Store) *PoisonByIDHandler { return &PoisonByIDHandler{store: store} }
 
 // Handle reads the message, with its metadata. The error is event.ErrPoisonNotFound where there is none of that ID.
-func (h *GetPoisonHandler) Handle(ctx context.Context, q GetPoison) (event.Poison, error) {
+func (h *PoisonByIDHandler) Handle(ctx context.Context, q PoisonByID) (event.Poison, error) {
 	poison, err := h.store.PoisonMessage(ctx, q.ID)
 	if err != nil {
 		return event.Poison{}, fmt.Errorf("get poison message %s: %w", q.ID, err)

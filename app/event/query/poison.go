@@ -7,8 +7,8 @@ import (
 	"github.com/millrace/millrace/app/event"
 )
 
-// ListPoison asks for a page of the poison queue.
-type ListPoison struct {
+// Poison asks for a page of the poison queue.
+type Poison struct {
 	Filter PoisonFilter
 	Page   Page
 }
@@ -19,16 +19,16 @@ type PoisonPage struct {
 	Next  int64
 }
 
-// ListPoisonHandler handles ListPoison.
-type ListPoisonHandler struct {
+// PoisonHandler handles Poison.
+type PoisonHandler struct {
 	store Store
 }
 
-// NewListPoisonHandler makes a ListPoisonHandler.
-func NewListPoisonHandler(store Store) *ListPoisonHandler { return &ListPoisonHandler{store: store} }
+// NewPoisonHandler returns a handler on store.
+func NewPoisonHandler(store Store) *PoisonHandler { return &PoisonHandler{store: store} }
 
 // Handle reads a page.
-func (h *ListPoisonHandler) Handle(ctx context.Context, q ListPoison) (PoisonPage, error) {
+func (h *PoisonHandler) Handle(ctx context.Context, q Poison) (PoisonPage, error) {
 	items, more, err := h.store.Poison(ctx, q.Filter, q.Page)
 	if err != nil {
 		return PoisonPage{}, fmt.Errorf("list poison messages: %w", err)
