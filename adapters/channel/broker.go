@@ -84,30 +84,3 @@ func (b *Broker) durableOn(s *stream, name string) *durable {
 	}
 	return d
 }
-
-// Lag is what a durable consumer still has before it.
-type Lag struct {
-	Pending    uint64 // never delivered yet
-	AckPending int    // delivered or put back, and not acknowledged
-}
-
-// Lag looks at the durable that reads topic.
-func (b *Broker) Lag(_ context.Context, consumer, topic string) (Lag, error) {
-	name, err := wire.StreamOf(topic)
-	if err != nil {
-		return Lag{}, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	d, found := b.streams[name].durables[consumer]
-	if !found {
-		return Lag{}, fmt.Errorf("no consumer %s on %s", consumer, name)
-	}
-	lag := Lag{AckPending: len(d.pending)}
-	for _, m := range d.stream.messages[d.next:] {
-		if d.takes(m.subject) {
-			lag.Pending++
-		}
-	}
-	return lag, nil
-}

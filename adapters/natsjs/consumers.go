@@ -111,23 +111,3 @@ func (c *Conn) ensureMissing(ctx context.Context, stream string, want jetstream.
 	}
 	return err
 }
-
-// Lag is what a durable consumer still has before it.
-type Lag struct {
-	Pending    uint64 // never delivered yet
-	AckPending int    // delivered or put back, and not acknowledged
-}
-
-// Lag looks at the durable that reads topic, for metrics.
-func (c *Conn) Lag(ctx context.Context, consumer, topic string) (Lag, error) {
-	stream, err := wire.StreamOf(topic)
-	if err != nil {
-		return Lag{}, err
-	}
-	found, err := c.js.Consumer(ctx, stream, consumer)
-	if err != nil {
-		return Lag{}, fmt.Errorf("look at consumer %s on %s: %w", consumer, stream, err)
-	}
-	info := found.CachedInfo()
-	return Lag{Pending: info.NumPending, AckPending: info.NumAckPending}, nil
-}

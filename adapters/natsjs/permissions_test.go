@@ -12,6 +12,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/adapters/natsjs"
@@ -52,13 +54,18 @@ func TestUsersOfTheShippedConfiguration(t *testing.T) {
 
 	log := &journal{}
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	conns, publishers := map[string]*natsjs.Conn{}, map[string]*natsjs.Publisher{}
+	conns, publishers, looking := map[string]*natsjs.Conn{}, map[string]*natsjs.Publisher{}, map[string]jetstream.JetStream{}
 	for _, service := range []string{"user", "order", "event"} {
 		url := fmt.Sprintf("nats://%s:secret-of-%s@%s", service, service, s.Addr())
 		conn, err := natsjs.Connect(t.Context(), natsjs.Config{URL: url, Name: service, Logger: logger})
 		require.NoError(t, err)
 		t.Cleanup(conn.Close)
 		require.NoError(t, conn.EnsureStreams(t.Context(), natsjs.Streams{}))
+		nc, err := nats.Connect(url)
+		require.NoError(t, err)
+		t.Cleanup(nc.Close)
+		looking[service], err = jetstream.New(nc)
+		require.NoError(t, err)
 		conns[service], publishers[service] = conn, newPublisher(t, conn, natsjs.PublisherConfig{AckTimeout: time.Second})
 	}
 	id, at := publish(t, publishers["user"], "events.user.created.v1")
@@ -80,8 +87,8 @@ func TestUsersOfTheShippedConfiguration(t *testing.T) {
 		require.NoError(t, err)
 		next(t, subscribe(t, conn, brokertestConsumer(c.consumer), c.topic))
 		require.Eventually(t, func() bool {
-			lag, err := conn.Lag(t.Context(), c.consumer, c.topic)
-			return err == nil && lag == natsjs.Lag{}
+			consumer, err := looking[c.service].Consumer(t.Context(), streamOf(c.topic), c.consumer)
+			return err == nil && consumer.CachedInfo().NumPending == 0 && consumer.CachedInfo().NumAckPending == 0
 		}, patient, 10*time.Millisecond, "the acknowledgement of %s did not arrive", c.consumer)
 	}
 	require.Empty(t, log.String(), "the server refused something that we need")
@@ -89,4 +96,10 @@ func TestUsersOfTheShippedConfiguration(t *testing.T) {
 	forged := message.NewMessage(uuid.NewString(), nil)
 	require.ErrorIs(t, publishers["order"].Publish("events.user.created.v1", forged), natsjs.ErrNoAnswer)
 	require.Contains(t, log.String(), "ermissions", "a refusal is in the log")
+}
+
+// streamOf is the stream that takes a topic: it has the name of the topic's first token.
+func streamOf(topic string) string {
+	first, _, _ := strings.Cut(topic, ".")
+	return strings.ToUpper(first)
 }

@@ -202,29 +202,6 @@ func takeOne(ctx context.Context, conn *natsjs.Conn, consumer, topic string) err
 	return s.Close()
 }
 
-func TestLag(t *testing.T) {
-	t.Parallel()
-	_, conn := embedded(t, t.TempDir())
-	publisher := newPublisher(t, conn, natsjs.PublisherConfig{})
-	for range 5 {
-		publish(t, publisher, topic)
-	}
-	_, err := conn.EnsureConsumer(t.Context(), natsjs.ConsumerSpec{Name: "one", Filters: []string{topic}})
-	require.NoError(t, err)
-	lag, err := conn.Lag(t.Context(), "one", topic)
-	require.NoError(t, err)
-	require.Equal(t, natsjs.Lag{Pending: 5}, lag)
-	s := broker{conn}.Subscriber(t, brokertestConsumer("one"))
-	messages, err := s.Subscribe(t.Context(), topic)
-	require.NoError(t, err)
-	msg := <-messages
-	lag, err = conn.Lag(t.Context(), "one", topic)
-	require.NoError(t, err)
-	require.Equal(t, natsjs.Lag{AckPending: 5}, lag)
-	msg.Ack()
-	require.NoError(t, s.Close())
-}
-
 func TestStreamThatDiffersIsToldOnceAndItsTransformTakenAway(t *testing.T) {
 	t.Parallel()
 	server := natstest.Start(t)

@@ -20,12 +20,6 @@ var life = map[Status][]Status{
 // Statuses are all statuses, in the order in which an order may pass through them.
 func Statuses() []Status { return []Status{Placed, Cancelled} }
 
-// Valid reports whether s is a status.
-func (s Status) Valid() bool {
-	_, ok := life[s]
-	return ok
-}
-
 // Becomes reports whether an order may go from s to next.
 func (s Status) Becomes(next Status) bool { return slices.Contains(life[s], next) }
 
