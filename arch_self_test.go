@@ -38,7 +38,7 @@ func TestArrowsRefuseWhatIsForbidden(t *testing.T) {
 		{"a technology stays", "ports/orderhttp/place.go", "database/sql"},
 		{"a technology stays", "adapters/ordersql/store.go", "github.com/go-sql-driver/mysql"},
 		{"wire is imported", "providers.go", "github.com/google/wire"},
-		{"wire is imported", "adapters/natsjs/wire.go", "github.com/google/wire"},
+		{"wire is imported", "adapters/wire.go", "github.com/google/wire"},
 		{"production code imports nothing", "adapters/natsjs/subscriber.go", "testing"},
 		{"production code imports nothing", "process.go", ours + "adapters/brokertest"},
 		{"production code imports nothing", "ports/rest/server.go", "github.com/stretchr/testify/require"},

@@ -11,8 +11,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/adapters/natsjs/lane"
-	"github.com/millrace/millrace/adapters/natsjs/wire"
+	"github.com/millrace/millrace/adapters/lane"
+	"github.com/millrace/millrace/adapters/wire"
 	"github.com/millrace/millrace/router/delivery"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/millrace/millrace/adapters/natsjs/wire"
+	"github.com/millrace/millrace/adapters/wire"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/millrace/millrace/adapters/natsjs/wire"
+	"github.com/millrace/millrace/adapters/wire"
 )
 
 // The streams, each with the subjects below its own first token.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/adapters/natsjs/lane"
+	"github.com/millrace/millrace/adapters/lane"
 )
 
 // ErrSubscriberClosed refuses a subscription on a closed subscriber.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/millrace/millrace/adapters/natsjs/lane"
-	"github.com/millrace/millrace/adapters/natsjs/wire"
+	"github.com/millrace/millrace/adapters/lane"
+	"github.com/millrace/millrace/adapters/wire"
 	"github.com/millrace/millrace/router/delivery"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/adapters/natsjs/wire"
+	"github.com/millrace/millrace/adapters/wire"
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"

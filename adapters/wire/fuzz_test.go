@@ -7,7 +7,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/adapters/natsjs/wire"
+	"github.com/millrace/millrace/adapters/wire"
 )
 
 func FuzzIdentity(f *testing.F) {
