@@ -41,7 +41,7 @@ type Count struct {
 	First, Last time.Time
 }
 
-// ErrSuperseded says that the event was requeued since: a later round has failed already, and what becomes of the event is its matter.
+// ErrSuperseded says that the event was requeued since, and that a later round has failed already: that round decides about the event.
 var ErrSuperseded = errors.New("a later round of the event has been tried")
 
 // Failures counts attempts and takes what is given up, in the consumer's own database.

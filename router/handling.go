@@ -22,7 +22,7 @@ const (
 	early    outcome = "early"
 	paused   outcome = "paused"
 	left     outcome = "left"
-	// superseded is a failure of a round behind which the event was requeued and tried again: it is acknowledged.
+	// superseded is a failure of a round after which the event was requeued and tried again: it is acknowledged.
 	superseded outcome = "superseded"
 )
 

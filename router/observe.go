@@ -41,7 +41,7 @@ func (c *consumer) observe(next message.HandlerFunc) message.HandlerFunc {
 	}
 }
 
-// level is that of a failure's line: what settles itself is not for people.
+// level is that of a failure's line: what settles itself needs nobody's attention.
 func level(o outcome) slog.Level {
 	switch o {
 	case poisoned:

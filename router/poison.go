@@ -13,7 +13,7 @@ import (
 // CodeGap is the code of the fault.Invalid with which an inbox gives up an event whose predecessors never came.
 const CodeGap = "gap"
 
-// errGate says that a message waited for the end of a pause in vain.
+// errGate says that a message waited too long for a pause to end.
 var errGate = fault.New(fault.Unavailable, "paused", "The service's consumers are paused.")
 
 // poison settles what the attempts left unsettled, by the policy: it counts failures, says when the message comes back, and moves

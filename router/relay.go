@@ -19,7 +19,7 @@ type Relay struct {
 	metrics *relayMetrics
 	oldest  atomic.Pointer[time.Time] // when the oldest waiting row was stored; nil without the lease
 
-	compared atomic.Bool // over this connection the broker's tail was: what it has lost may be purged only after that
+	compared atomic.Bool // the broker's tail was compared over this connection; before that, rows it may have lost are not purged
 }
 
 // NewRelay makes a Relay. The error says what is missing from cfg.

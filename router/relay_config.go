@@ -21,7 +21,7 @@ type RelayConfig struct {
 	Contend  time.Duration // between attempts to get the lease; an eighth of LeaseTTL
 
 	Poll   time.Duration // reads the outbox without being woken, for what other processes wrote; 250 ms
-	Gather time.Duration // the least distance of two passes over the outbox, behind passes that took few rows; 3 ms
+	Gather time.Duration // the least time between the beginnings of two passes over the outbox; 3 ms
 	Settle time.Duration // how long stopping waits for outcomes, and then for marks; 2 s
 
 	Window int           // rows without an acknowledgement; 2048

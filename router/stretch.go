@@ -10,8 +10,8 @@ import (
 	"github.com/millrace/millrace/app/contract"
 )
 
-// stretch is a time of publishing by one holder over one connection. What it knows dies with it, but for the keys that fail for long;
-// before another begins, no outcome is awaited any more, all marks are stored, and the broker's tail was compared.
+// stretch is a time of publishing by one holder over one connection. What it knows dies with it, except for the keys that keep failing.
+// Before the next one begins, no outcome is awaited any more, all marks are stored, and the broker's tail was compared.
 type stretch struct {
 	*Relay
 

@@ -3,7 +3,6 @@ package router
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -22,8 +21,8 @@ const (
 	failMax = 2 * time.Minute
 )
 
-// Of the failing keys, those are told to the next stretch that failed more than a few times, unless there are too many: then it is
-// not they that are at fault.
+// The next stretch is told of the keys that failed more than lasting times, up to maxLasting of them: where more fail, the fault is not
+// theirs.
 const (
 	lasting    = 4
 	maxLasting = 1000
@@ -109,7 +108,7 @@ func (w *window) startPass() {
 	w.again = false
 }
 
-// passIsLong reports that the pass defers so much that it should begin anew.
+// passIsLong reports that the pass has deferred so many rows that another should begin.
 func (w *window) passIsLong() bool { return len(w.seen) >= maxDeferred }
 
 // beginRead and endRead enclose the reading of a page and the taking of its rows.
@@ -281,7 +280,7 @@ func (w *window) retryDue(now time.Time) {
 	}
 }
 
-// failingOn gives the keys that fail for long, for the window of the next stretch. One that was not tried for a while is gone.
+// failingOn gives the keys that keep failing, for the window of the next stretch, without those that were not tried for a while.
 func (w *window) failingOn(now time.Time) map[string]*failing {
 	known := map[string]*failing{}
 	for key, f := range w.failing {

@@ -17,8 +17,8 @@ func (s *Store) Unpositioned(ctx context.Context) (bool, error) {
 	return waiting, err
 }
 
-// AssignPositions implements command.Tx. The lock on the one row of history_position makes whoever numbers wait for the commit of
-// the one before, and it is taken before the waiting events are read: whatever has a position by then is not read again.
+// AssignPositions implements command.Tx. It locks the one row of history_position, and so waits for the commit of whoever numbered before.
+// The lock is taken before the waiting events are read, so that none with a position is read again.
 func (t tx) AssignPositions(ctx context.Context, limit int, patience time.Time) (int, error) {
 	var last int64
 	err := t.QueryRow(ctx, "SELECT last FROM history_position WHERE id = 1"+t.dialect.ForUpdate()).Scan(&last)

@@ -35,7 +35,7 @@ type KeyStore interface {
 type StoredKey struct {
 	ID        string // the thumbprint of the public key (RFC 7638); a token's kid
 	Public    []byte // Ed25519, 32 bytes
-	Sealed    []byte // the private key, for who has the secret
+	Sealed    []byte // the private key, encrypted under the secret
 	CreatedAt time.Time
 }
 
@@ -69,7 +69,7 @@ type keyPair struct {
 	made    time.Time
 }
 
-// NewKeyring gives a keyring that reaches for its store no sooner than it must. The error is that of a secret that cannot seal.
+// NewKeyring gives a keyring that does not touch its store before Open. The error is that of a secret that cannot seal.
 func NewKeyring(cfg KeyringConfig) (*Keyring, error) {
 	sealer, err := newSealer(cfg.Secret, cfg.Random)
 	if err != nil {
@@ -92,7 +92,7 @@ func (k *Keyring) Open(ctx context.Context) error {
 	return nil
 }
 
-// read opens the stored keys. One that does not open is left out: its public half may be of somebody else's making.
+// read opens the stored keys. One that does not open is left out: somebody else may have made its public half.
 func (k *Keyring) read(ctx context.Context) (keys keyPairs, err error) {
 	stored, err := k.cfg.Store.Keys(ctx)
 	if err != nil {

@@ -28,8 +28,8 @@ func (r *Remote) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Fresh reports whether the keys are as new as they should be, and renews them where they are not. It fails while they cannot be had:
-// the known ones stay good, but who signs in with a newer one is not heard.
+// Fresh reports whether the keys are as new as they should be, and renews them if not. It fails while they cannot be fetched: the known
+// ones stay good, but tokens signed with a newer one are refused.
 func (r *Remote) Fresh(ctx context.Context) error {
 	if r.keys.Load() == nil || r.fresh() || !r.mu.TryLock() { // there are none yet, or somebody else is about it
 		return nil
@@ -44,7 +44,7 @@ func (r *Remote) Fresh(ctx context.Context) error {
 func (r *Remote) fresh() bool { return r.now().UnixNano()-r.loaded.Load() < int64(refreshEvery) }
 
 // Run fetches the first keys, for as long as it takes or until ctx ends, so that the first caller need not wait for them and a wrong
-// address is told at once.
+// address is in the log at once.
 func (r *Remote) Run(ctx context.Context, log *slog.Logger) error {
 	again := time.NewTicker(retryEvery)
 	defer again.Stop()

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// The schedule of signing keys. Each replica reckons with it from the times at which keys were made, so that all agree without a
-// word. Keys change without signing anyone out: a new one is published long before it signs, and an old one until every token
-// that it signed has ended.
+// The schedule of signing keys. Each replica computes it from the times at which keys were made, so that all agree without talking to each
+// other. Nobody is signed out by a change of keys: a new one is published long before it signs, and an old one until every token that
+// it signed has ended.
 const (
 	// RotateEvery is how old the newest key may be before the next is made.
 	RotateEvery = 30 * 24 * time.Hour

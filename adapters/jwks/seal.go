@@ -18,8 +18,8 @@ var ErrSecret = errors.New("the signing keys in the database cannot be opened wi
 // errSealed says that one key does not open.
 var errSealed = errors.New("signing key does not open")
 
-// sealer keeps private keys from who can read the database. AES-256-GCM under a key derived from the secret; the key's ID and
-// public half are bound to it, so that a row of somebody else's making does not open.
+// sealer keeps private keys from those who can read the database: AES-256-GCM under a key derived from the secret, bound to the key's ID
+// and public half, so that a row that somebody else made does not open.
 type sealer struct {
 	aead   cipher.AEAD
 	random io.Reader

@@ -25,8 +25,8 @@ var errToken = fault.New(fault.Unauthenticated, "invalid_token", "The access tok
 // leeway is how far the clocks of two machines may be apart.
 const leeway = 2 * time.Second
 
-// Verifier checks access tokens. What it found good it remembers until the token ends, because checking a signature costs more
-// than all the rest of a request's edge.
+// Verifier checks access tokens. It remembers good ones until they end, because checking a signature costs more than the rest of a
+// request's edge together.
 type Verifier struct {
 	keys  KeySource
 	now   func() time.Time
@@ -101,8 +101,8 @@ func (v *Verifier) check(ctx context.Context, token string) (verified, error) {
 	return good, nil
 }
 
-// canonical reports whether token is written in the one way that its bytes have: a decoder that ignores bits to spare would take
-// sixteen spellings of each signature.
+// canonical reports whether token is the one spelling of its bytes: a decoder that ignores spare bits would accept sixteen spellings of
+// each signature.
 func canonical(token string) bool {
 	for part := range strings.SplitSeq(token, ".") {
 		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil {

@@ -22,8 +22,8 @@ const (
 	longestDelay = 2 * time.Second // between two rounds over the servers
 	apiTimeout   = 5 * time.Second // of one request to JetStream, where the caller set no deadline
 
-	// shortestLoss is how long Connected is false between two connections, however soon the second one stands: a broker that comes
-	// back may have lost what it acknowledged last, so whoever must look after that has to see that it was away.
+	// shortestLoss is the least time for which Connected is false between two connections: a broker that comes back may have lost what it
+	// acknowledged last, so the relay must notice that it was away.
 	shortestLoss = 60 * time.Millisecond
 )
 

@@ -15,8 +15,8 @@ type difference struct {
 	was, want any
 }
 
-// differences compares every field on which it depends that the stream takes what is published, as it is, and keeps it. Limits are
-// an operator's to set, and yet worth a line: each lets messages go that a consumer may not have seen.
+// differences compares every field that decides whether the stream takes what is published, unchanged, and keeps it. Operators may set
+// limits, but each is worth a line in the log: it lets go of messages that a consumer may not have seen.
 func differences(have, want jetstream.StreamConfig) (found []difference) {
 	add := func(differs bool, field string, was, wanted any) {
 		if differs {
@@ -43,8 +43,8 @@ func differences(have, want jetstream.StreamConfig) (found []difference) {
 	return found
 }
 
-// sayDifferences logs in what a stream differs, each time that this changes. refused is why it could not be changed, if it was tried.
-func (c *Conn) sayDifferences(ctx context.Context, have, want jetstream.StreamConfig, refused error) {
+// logDifferences logs how a stream differs, whenever that changes. refused is why it could not be corrected, if that was tried.
+func (c *Conn) logDifferences(ctx context.Context, have, want jetstream.StreamConfig, refused error) {
 	found := differences(have, want)
 	now := fmt.Sprint(found)
 	before, _ := c.differences.Swap(want.Name, now)

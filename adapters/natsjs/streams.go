@@ -35,9 +35,8 @@ type Streams struct {
 
 // definition is what a stream must be like; what it leaves open is kept as an operator set it.
 //
-// A message of REQUEUE has exactly one taker and no use after it, however long that one is away: a work queue keeps it until it
-// is acknowledged, and then no longer. An age limit would lose what waits for a consumer that is away for longer. The others are
-// read by several and keep everything.
+// A message of REQUEUE has exactly one consumer: a work queue keeps it until that one acknowledges it, and no longer. An age limit would
+// lose what waits for a consumer that is away. The other streams have several consumers and keep everything.
 func definition(name string, s Streams) jetstream.StreamConfig {
 	config := jetstream.StreamConfig{
 		Name:       name,
@@ -57,9 +56,9 @@ func definition(name string, s Streams) jetstream.StreamConfig {
 	return config
 }
 
-// EnsureStreams makes the named streams, or all three, as they must be. It may run in many replicas at once and never loses a
-// message. A stream that stands as it must is only looked at: a service without the right to change it needs none. Where one differs
-// and may not be changed, the log says in what, once; messages go on as far as the stream takes them.
+// EnsureStreams makes the named streams, or all three, as they must be. It may run in many replicas at once and never loses a message. A
+// stream that is as it must be is left alone, so a service needs no right to change it. If one differs and cannot be changed, the log
+// says how, once, and messages flow as far as the stream takes them.
 func (c *Conn) EnsureStreams(ctx context.Context, s Streams, names ...string) error {
 	if len(names) == 0 {
 		names = []string{Events, Poison, Requeue}
@@ -96,7 +95,7 @@ func (c *Conn) ensureStream(ctx context.Context, want jetstream.StreamConfig) er
 		if err == nil {
 			have = merged
 		}
-		c.sayDifferences(ctx, have, want, err)
+		c.logDifferences(ctx, have, want, err)
 		return nil
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/millrace/millrace/app/order"
 )
 
-// Customer implements command.Tx. The lock is shared: orders of one user do not wait for each other, the user's deletion waits for
-// all of them. A known customer costs one statement.
+// Customer implements command.Tx. The lock is shared: orders of one user do not wait for each other, and the user's deletion waits for all
+// of them. A known customer costs one statement.
 func (t tx) Customer(ctx context.Context, userID uuid.UUID) (order.Customer, error) {
 	c, err := t.customer(ctx, userID)
 	if !errors.Is(err, sql.ErrNoRows) {
@@ -45,7 +45,7 @@ func (t tx) meet(ctx context.Context, userID uuid.UUID) error {
 // firstVersion is that of a new account: no token is from before it.
 const firstVersion = 1
 
-// RecordCustomer implements command.Tx. The version decides, so that a late event takes nothing back; a deletion is no matter of it.
+// RecordCustomer implements command.Tx. The version decides, so that a late event takes nothing back, and a deletion stays.
 func (t tx) RecordCustomer(ctx context.Context, c order.Customer, at time.Time) error {
 	if err := t.meet(ctx, c.UserID); err != nil {
 		return err

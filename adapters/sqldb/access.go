@@ -16,14 +16,14 @@ import (
 // errRevoked refuses the token of a user who was deleted since it was issued.
 var errRevoked = fault.New(fault.Unauthenticated, "invalid_token", "The access token is not valid, or not any more.")
 
-// accessSkew is how far the clock that a token was issued by may be ahead of the one that a change was made by: a token from within
-// that time after the change may say what was before it.
+// accessSkew is how far the clock of a token's issuer may be ahead of the clock of a change: a token issued that soon after the change may
+// still say what was true before.
 const accessSkew = 2 * time.Second
 
-// Access knows whose rights changed lately: tokens are good for a while, and what they say of a user may have ended since. It is
-// written in the transaction of whatever told the service so, polled by every process, and asked in memory.
+// Access knows whose rights changed lately: a token is good for a while, and what it says of its user may have ended since. A change is
+// written in the transaction that learned of it, polled by every process, and looked up in memory.
 //
-// While the database is away what is known stays: the requests that it decides about need that database themselves.
+// While the database is away, what is known stays: the requests that ask need the same database.
 type Access struct {
 	db    *DB
 	lasts time.Duration
@@ -70,7 +70,7 @@ func NoteAccess(ctx context.Context, tx *Tx, u contract.User, deleted bool) erro
 	if err != nil {
 		return fmt.Errorf("note a change of access: %w", err)
 	}
-	role := u.Role[:min(len(u.Role), maxRole)] // one that is none gives no rights
+	role := u.Role[:min(len(u.Role), maxRole)] // an unknown role gives no rights
 	// The upsert locks the row at once, without the shared lock in which two who want to change it would wait for each other.
 	_, err = tx.Exec(ctx, "INSERT INTO access_changes (user_id, version, role, deleted, changed_at, noted_at) VALUES (?, 0, '', 0, 0, "+
 		tx.dialect.now()+") "+tx.dialect.Upsert("user_id", "noted_at"), id[:])

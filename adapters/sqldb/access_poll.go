@@ -59,8 +59,7 @@ func (a *Access) Load(ctx context.Context) error {
 	return nil
 }
 
-// Poll reads what was noted since the newest change that is known, and a while before it. No clock of this process counts, which may
-// have slept.
+// Poll reads what was noted since the newest known change, and a while before it. It uses no clock of this process, which may have slept.
 func (a *Access) Poll(ctx context.Context) error {
 	a.mu.RLock()
 	from := a.seen - accessOverlap.Microseconds()

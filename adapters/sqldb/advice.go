@@ -9,15 +9,15 @@ import (
 	"modernc.org/sqlite"
 )
 
-// Numbers of errors at a connection or a migration that somebody has to do something about.
+// Numbers of errors that somebody has to do something about.
 var (
 	mysqlRefused = []uint16{1045, 1698, 1251}
 	mysqlDenied  = []uint16{1044, 1142, 1049}
 	mysqlFull    = []uint16{1021, 1114}
 )
 
-// Advice says in a line what an error of the database is and what to do about it; nothing where it knows of nothing better than to wait.
-// It repeats no part of the URL.
+// Advice says in a line what an error of the database means and what to do about it. It is empty where there is nothing to do but wait. It
+// repeats no part of the URL.
 func Advice(err error) string {
 	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		switch {

@@ -94,8 +94,8 @@ func lost(err error) bool {
 	return ok && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
-// classify gives a driver's error the kind that the rest of Millrace acts upon. What is no matter of the database being away
-// stays as it is.
+// classify gives a driver's error the fault kind that the rest of Millrace acts upon, where it says that the database is away or full.
+// Other errors stay as they are.
 func classify(err error) error {
 	if err == nil {
 		return nil

@@ -8,22 +8,21 @@ import (
 	"time"
 )
 
-// Attempts at a transaction that the database ended and that may run again, before its caller hears of it, and how long after the first
-// one another may begin: each may wait for locks.
+// Bounds of the attempts at a transaction that the database ended and that may run again.
 const (
 	maxAttempts = 10
-	attemptsFor = 8 * time.Second
+	attemptsFor = 8 * time.Second // after the first; each may wait for locks
 )
 
 // door is a queue of closures, and the writers that take them through transactions.
 //
-// Of its writers two work at a time, as long as they are quick: those who come meanwhile wait, and share the next transaction. A writer
-// that is held up, by a lock or a slow closure, passes its turn on.
+// Two of its writers work at a time, as long as they are quick: closures that arrive meanwhile wait and share the next transaction. A
+// writer that is held up, by a lock or a slow closure, passes its turn on.
 type door struct {
 	*DB
 
 	jobs chan *job
-	turn chan struct{} // who has taken from it may begin a transaction
+	turn chan struct{} // a writer takes from it before it begins a transaction
 }
 
 // atOnce is how many writers work at a time. More of them have smaller groups, which cost more for each closure; a single one leaves the
@@ -129,7 +128,7 @@ func (d *door) gather(t *transaction, members []member) []member {
 			if waited {
 				return members
 			}
-			runtime.Gosched() // those who are on their way come first; where nobody is, this costs nothing
+			runtime.Gosched() // lets in callers who are on their way; if there are none, this costs nothing
 			waited = true
 		}
 	}

@@ -62,8 +62,8 @@ func (f *Failures) Failed(ctx context.Context, failure router.Failure, n int) (c
 // failureID is what an event's failures are counted under. An ID is the publisher's: two sources may use the same.
 func failureID(e contract.Envelope) uuid.UUID { return uuid.NewSHA1(eventID(e.ID), []byte(e.Source)) }
 
-// GiveUp implements router.Failures. An event whose predecessors are still missing answers ErrEarly and is not given up before its
-// turn, unless the gap is the reason. One that was applied after all is not given up either.
+// GiveUp implements router.Failures. An event whose predecessors are still missing gives ErrEarly and is not given up before its turn,
+// unless the gap is the reason. Nor is an event that was applied after all.
 func (f *Failures) GiveUp(ctx context.Context, failure router.Failure, count router.Count) error {
 	var put error
 	err := f.db.Atomically(ctx, func(ctx context.Context, tx *Tx) (err error) {

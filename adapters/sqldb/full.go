@@ -12,7 +12,7 @@ import (
 	"github.com/millrace/millrace/app/fault"
 )
 
-// ErrFull is what a write is answered that found no room.
+// ErrFull says that a write found no room.
 var ErrFull = fault.New(fault.Unavailable, "database_full",
 	"The database has no room: its disk is full. Nothing was changed; try again once there is space.")
 

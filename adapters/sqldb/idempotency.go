@@ -11,12 +11,12 @@ import (
 	"github.com/millrace/millrace/app/idempotency"
 )
 
-// rememberAttempts bounds how often Remember looks again at a row that a purge takes away under its hands.
+// rememberAttempts bounds how often Remember looks again at a row that a purge takes away meanwhile.
 const rememberAttempts = 3
 
-// Remember keeps the answer of a request with what else tx does; a nil record it passes over. It comes first: who sends the same request
-// meanwhile waits for the commit. The error is an *idempotency.Replay where the request was answered before, idempotency.ErrReused
-// where its key was another request's.
+// Remember keeps the answer to a request together with what else tx does; a nil record is ignored. It comes first, so that the same
+// request, sent meanwhile, waits for the commit. The error is an *idempotency.Replay where the request was answered before,
+// idempotency.ErrReused where its key came with another body.
 func (tx *Tx) Remember(ctx context.Context, r *idempotency.Record) error {
 	if r == nil {
 		return nil
@@ -58,8 +58,8 @@ func (tx *Tx) remember(ctx context.Context, r *idempotency.Record) (kept bool, e
 	return false, &idempotency.Replay{Answer: before}
 }
 
-// ForgetAnswers deletes up to most answers with data of a user, and says how many there were. They are read without locks and deleted by
-// primary key, so that nobody who remembers another answer is waited for.
+// ForgetAnswers deletes up to most kept answers that hold data of a user, and gives their number. They are read without locks and deleted
+// by primary key, so that it waits for no transaction that keeps another answer.
 func (tx *Tx) ForgetAnswers(ctx context.Context, owner uuid.UUID, most int) (int, error) {
 	rows, err := tx.Query(ctx, "SELECT id FROM idempotency WHERE owner = ? LIMIT ?", owner[:], most)
 	if err != nil {

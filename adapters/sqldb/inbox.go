@@ -74,7 +74,7 @@ func (in *Inbox) ApplyInSteps(ctx context.Context, e contract.Envelope, step Ste
 	for steps := 0; ; steps++ {
 		var (
 			done bool
-			put  error // to put e back: a word of the inbox's that is committed, unlike an error
+			put  error // why e is put back; unlike an error, it lets the transaction commit
 		)
 		err := in.db.Atomically(ctx, func(ctx context.Context, tx *Tx) (err error) {
 			done, put, err = in.admit(ctx, tx, e, step)
@@ -174,8 +174,8 @@ func unnumberedOf(consumer string, e contract.Envelope) unnumbered {
 	return unnumbered{consumer, fit(e.Source), eventID(e.ID)}
 }
 
-// eventID is the 16 bytes of an event's ID. Broker adapters give every message a UUID; what is none all the same gets a name-based
-// one, so that it is the same each time.
+// eventID is the 16 bytes of an event's ID. Broker adapters give every message a UUID; any other ID is turned into a name-based one, the
+// same each time.
 func eventID(id string) uuid.UUID {
 	if u, err := uuid.Parse(id); err == nil {
 		return u

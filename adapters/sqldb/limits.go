@@ -15,8 +15,8 @@ import (
 // Limits counts in the database how often things are done, so that replicas agree and a restart forgets nothing. A bucket of tokens
 // is one row with one number: when it will be full again. What is not there is full.
 //
-// The clock is the process's: who tests moves it, and a replica whose clock is ahead gives out no more than the tokens of that
-// difference. Each statement commits by itself, so that no bucket is locked for longer than it takes to write it.
+// The clock is the process's, so that tests can move it. A replica whose clock is ahead gives out too many tokens, but only as many as flow
+// in during the difference. Each statement commits by itself, so that no bucket stays locked.
 type Limits struct {
 	db  *DB
 	key []byte
@@ -28,11 +28,10 @@ func NewLimits(db *DB, key []byte, now func() time.Time) *Limits {
 	return &Limits{db: db, key: key, now: now}
 }
 
-// takeAttempts bounds how often Take looks again at a bucket that changes under its hands.
+// takeAttempts bounds how often Take looks again at a bucket that others change meanwhile.
 const takeAttempts = 5
 
-// Take takes n tokens out of a bucket, at most as many as it holds, or none and says how long it takes until they are there. 0 means
-// that they were taken.
+// Take takes n tokens out of a bucket and gives 0, or takes none and gives the time until there are n. n is at most rule.Burst.
 func (l *Limits) Take(ctx context.Context, bucket string, rule limit.Rule, n int) (wait time.Duration, err error) {
 	if n < 1 || n > rule.Burst {
 		return 0, fmt.Errorf("take %d tokens out of a bucket of %d", n, rule.Burst)

@@ -93,7 +93,7 @@ func (db *DB) migrationPool(ctx context.Context) (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
-// createDatabase makes the database where it is missing and the user may. One who may not gets the reason only if it is missing.
+// createDatabase makes the database if it is missing. A user without the right to do so gets an error only in that case.
 func createDatabase(ctx context.Context, cfg *mysql.Config) error {
 	server := cfg.Clone()
 	server.DBName = ""

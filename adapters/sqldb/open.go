@@ -22,7 +22,7 @@ import (
 // ErrClosed is what a database answers after Close.
 var ErrClosed = fault.New(fault.Unavailable, "closing", "The service is shutting down.")
 
-// ErrAway is what a database answers that cannot be reached, or has not been migrated yet.
+// ErrAway says that the database cannot be reached, or has not been migrated yet.
 var ErrAway = fault.New(fault.Unavailable, "database_away", "The database cannot be reached. Nothing was changed; try again.")
 
 // ErrOutcomeUnknown is what a caller gets when the connection broke while COMMIT was on its way.
@@ -82,8 +82,8 @@ func Open(cfg Config) (*DB, error) {
 	return db, nil
 }
 
-// readerCache is the page cache of each reading connection in KiB: there are many, of three services in one process, and none gives its
-// cache back. What is not in it comes from the system's.
+// readerCache is the page cache of each reading connection, in KiB. It is small because a process with three services has many of them,
+// and none gives its cache back; what is not in it comes from the system's cache.
 const readerCache = "4000"
 
 func (db *DB) openSQLite() error {

@@ -130,8 +130,8 @@ func (p place) count(ctx context.Context, tx *Tx) error {
 	return nil
 }
 
-// outOfSight is how long nobody may have looked at a waiting event for the wait to count. It comes back every few seconds; longer than
-// that the consumer or the broker was away, and its predecessors had no chance to come.
+// outOfSight is the longest time between two looks at a waiting event for which the wait still counts. The event comes back every few
+// seconds; if it did not, the consumer or the broker was away, and its predecessors had no chance to come.
 const outOfSight = time.Minute
 
 // gone reports whether the predecessors of an early event have been waited for long enough. It remembers that the event was seen.

@@ -30,7 +30,7 @@ func scanKey(r sqldb.Scanner) (k jwks.StoredKey, err error) {
 	return k, nil
 }
 
-// AddKey implements jwks.KeyStore. The key that is the newest is locked: who would add another waits, and then finds this one.
+// AddKey implements jwks.KeyStore. It locks the newest key: another replica that wants to add one waits, and then finds this one.
 func (s *Store) AddKey(ctx context.Context, k jwks.StoredKey, newest string) (added bool, err error) {
 	err = s.db.Atomically(ctx, func(ctx context.Context, tx *sqldb.Tx) error {
 		added = false

@@ -31,7 +31,7 @@ const MaxBytes = 512 << 10
 // ErrTooLarge refuses an event over MaxBytes.
 var ErrTooLarge = fault.New(fault.Invalid, "event_too_large", "The change is too large: its event would exceed 512 KiB.")
 
-// ErrUndecodable is what a handler answers to a payload that is not what its type promises. It is never retried.
+// ErrUndecodable is a handler's answer to a payload that is not what its type promises. It is never retried.
 var ErrUndecodable = fault.New(fault.Invalid, "undecodable", "The event cannot be decoded.")
 
 // Envelope is one event with everything that is known about it, apart from how it travels.
@@ -79,8 +79,8 @@ func (e Envelope) Metadata() map[string]string {
 	return m
 }
 
-// ParseEnvelope reads an envelope from a message. It takes what a foreign publisher left out as empty and never fails: what
-// is missing matters only to a handler that needs it.
+// ParseEnvelope reads an envelope from a message. What a foreign publisher left out is empty, and no error: it matters only to a handler
+// that needs it.
 func ParseEnvelope(id string, metadata map[string]string, data []byte) Envelope {
 	e := Envelope{
 		ID:            id,

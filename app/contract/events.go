@@ -49,7 +49,7 @@ type User struct {
 // UserCreated says that somebody registered.
 type UserCreated struct{ User }
 
-// UserUpdated says that an account changed; only the role of it is published.
+// UserUpdated says that an account changed; of what may change, only the role is published.
 type UserUpdated struct{ User }
 
 // UserDeleted says that an account is gone. Version and UpdatedAt are those of the deletion.

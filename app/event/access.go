@@ -6,14 +6,14 @@ import (
 	"github.com/millrace/millrace/app/contract"
 )
 
-// UserChange is what an event of the user service says of an account: whose access tokens are no longer what they were.
+// UserChange is a change of an account, as an event of the user service tells of it: older access tokens no longer say what is true.
 type UserChange struct {
 	User    contract.User
 	Deleted bool
 }
 
-// UserChangeOf reads r. ok is false for every other event, and for one that cannot be read or speaks of another user than its key
-// does, or claims to be what its subject does not allow: the history takes it, nobody's rights change by it.
+// UserChangeOf reads the change from r. ok is false for every other event, for one that cannot be read or whose key is another user's,
+// and for one that claims what its subject does not allow: the history records these, and nobody's rights change.
 func UserChangeOf(r Record) (change UserChange, ok bool) {
 	changed := r.Type == contract.TypeUserUpdated || r.Type == contract.TypeUserDeleted
 	if !changed || r.Metadata[MetaMismatch] != "" || r.Source != contract.SourceUser {

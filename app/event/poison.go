@@ -64,8 +64,8 @@ type GivenUp struct {
 	Last     time.Time
 }
 
-// NewPoison makes the poison message of m. It refuses nothing, because there is no poison queue behind the poison queue: without an
-// ID of its own a message gets one that is the same for each redelivery, and what is too long is clipped.
+// NewPoison makes the poison message of m. It refuses nothing, because there is no poison queue behind the poison queue: a message without
+// an ID gets one, the same for each redelivery, and what is too long is clipped.
 func NewPoison(m Message, g GivenUp, now time.Time) Poison {
 	e := contract.ParseEnvelope(m.ID, m.Metadata, m.Data)
 	p := Poison{
@@ -112,8 +112,8 @@ func (p *Poison) Requeue() error {
 // NextRound is the round that a requeued p begins.
 func (p Poison) NextRound() int { return p.Round + 1 }
 
-// RequeueID is the ID by which the broker tells a repeat of p's requeueing. It differs from the event's, which the broker may have
-// seen a moment ago.
+// RequeueID is the ID by which the broker recognises a repeat of p's requeueing. It is not the event's, which the broker may have seen a
+// moment ago.
 func (p Poison) RequeueID() uuid.UUID {
 	return uuid.NewSHA1(p.ID, []byte("requeue\x00"+strconv.Itoa(p.NextRound())))
 }

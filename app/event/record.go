@@ -71,10 +71,10 @@ func typeOf(carried, subject string) string {
 	return t
 }
 
-// foreignIDs is the namespace of the IDs that stand for what is no UUID.
+// foreignIDs is the namespace of the UUIDs that stand for other IDs.
 var foreignIDs = uuid.MustParse("5a8b2f0e-7c1d-5e64-9a43-0d6f1b7c2e98")
 
-// eventID gives an event's UUID. An ID that is none becomes one that is the same for each redelivery.
+// eventID gives an event's UUID. Any other ID is turned into one, the same for each redelivery.
 func eventID(e contract.Envelope) uuid.UUID {
 	if id, err := uuid.Parse(e.ID); err == nil && id != uuid.Nil {
 		return id

@@ -7,16 +7,16 @@ import (
 	"github.com/millrace/millrace/app/contract"
 )
 
-// MetaMismatch marks a record whose metadata claims another type or source than its subject allows. It names the subject, and what was
-// claimed otherwise; the claims stand beside it.
+// MetaMismatch marks a record whose metadata claims another type or source than its subject allows. It names the subject and the keys of
+// the claims, which stay in the metadata.
 const MetaMismatch = "millrace-mismatch"
 
 // reserved are the sources of the subjects that our own services speak on, by the first token of the type.
 var reserved = map[string]string{"user": contract.SourceUser, "order": contract.SourceOrder}
 
-// underSubject gives e the type and source that the subject of m allows. The broker lets each service speak on its own subjects only,
-// while metadata is whatever its publisher wrote: believed, it would let one service speak for another, and take the place of an
-// event that is still to come.
+// underSubject gives e the type and source that the subject of m allows. The broker lets each service publish on its own subjects only,
+// but metadata is whatever the publisher wrote. If it were believed, one service could speak for another, and take the place of an event
+// that is still to come.
 func underSubject(e contract.Envelope, m Message) (contract.Envelope, map[string]string) {
 	t, ok := strings.CutPrefix(m.Subject, contract.Topic(""))
 	if !ok {
@@ -38,8 +38,8 @@ func underSubject(e contract.Envelope, m Message) (contract.Envelope, map[string
 	return e, marked
 }
 
-// sourceOf gives the source of an event of type t that claims one. Our own services' subjects are theirs alone, and their names are
-// nobody else's; the types of clients come from whoever they say.
+// sourceOf gives the source of an event of type t that claims one. An event of one of our own services' types has that service as its
+// source, and no other event has; apart from that, a claim is believed.
 func sourceOf(t, claimed string) string {
 	first, _, _ := strings.Cut(t, ".")
 	own, ours := reserved[first]

@@ -1,5 +1,5 @@
-// Package idempotency has a request take effect once, however often it is sent: what it was answered is kept in the transaction of
-// its effect, so that neither is there without the other.
+// Package idempotency makes a request take effect once, however often it is sent: its answer is kept in the transaction of its effect,
+// so that neither exists without the other.
 package idempotency
 
 import (
@@ -29,16 +29,16 @@ type Answer struct {
 	Body     []byte
 }
 
-// Once goes with a command that makes a T, and has it do so once. The zero value lets it happen as often as it is asked for.
+// Once goes with a command that makes a T, so that it does so once. With the zero value it does so each time.
 type Once[T any] struct {
 	Key    Key
 	Answer func(made T) (Answer, error) // nil where the request has no key
 }
 
-// Record is an answer to be kept with what it tells of.
+// Record is an answer to be kept.
 type Record struct {
 	Key    Key
-	Owner  [16]byte // whose data the answer holds: it goes with them
+	Owner  [16]byte // the user whose data the answer holds: it is deleted with the account
 	Answer Answer
 	At     time.Time
 }

@@ -3,8 +3,8 @@ package limit
 
 import "time"
 
-// Rule is a bucket of tokens: it holds Burst of them and, once empty, is full again after Per. So Burst may be done at once, and
-// Burst in each Per from then on.
+// Rule is a token bucket of Burst tokens which, once empty, is full again after Per. So Burst may be done at once, and then Burst in
+// each Per.
 type Rule struct {
 	Burst int
 	Per   time.Duration

@@ -6,8 +6,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Customer is what the order service knows of a user, from the user service's events alone. One who was never heard of may
-// order: the event of the account may still be on its way.
+// Customer is what the order service knows of a user, from the user service's events alone. An unknown user may order: the event of the
+// account may still be on its way.
 type Customer struct {
 	UserID    uuid.UUID
 	Role      string     // empty while unknown
@@ -15,7 +15,7 @@ type Customer struct {
 	DeletedAt *time.Time // nil while the account is there
 }
 
-// CheckOrders refuses with ErrCustomerDeleted whose account is gone.
+// CheckOrders reports whether c may order. The error is ErrCustomerDeleted.
 func (c Customer) CheckOrders() error {
 	if c.DeletedAt != nil {
 		return ErrCustomerDeleted

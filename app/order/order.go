@@ -62,8 +62,8 @@ func Place(id uuid.UUID, d Draft, at time.Time) (Order, contract.Event, error) {
 	return o, contract.OrderPlaced{Order: o.published()}, nil
 }
 
-// Change applies c and gives the event of it. The event is nil, and o is untouched, where c changes nothing. It refuses with
-// ErrCancelled a cancelled order, and values that break a rule.
+// Change applies c and gives its event. Where c changes nothing, the event is nil and o untouched. The error is ErrCancelled for a
+// cancelled order, or names every value that breaks a rule.
 func (o *Order) Change(c Change, at time.Time) (contract.Event, error) {
 	if o.Status.Final() {
 		return nil, ErrCancelled
@@ -96,8 +96,8 @@ func (o *Order) Cancel(reason string, at time.Time) (contract.Event, error) {
 	return contract.OrderCancelled{Order: o.published(), Reason: reason}, nil
 }
 
-// Delete gives the event of o's deletion. It refuses a placed order with ErrPlaced: whoever waits for goods must hear that it was
-// cancelled before it is gone.
+// Delete gives the event of o's deletion. The error is ErrPlaced for a placed order: whoever delivers it must hear that it was cancelled
+// before it is gone.
 func (o *Order) Delete(at time.Time) (contract.Event, error) {
 	if !o.Status.Final() {
 		return nil, ErrPlaced

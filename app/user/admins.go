@@ -9,7 +9,7 @@ import (
 // Admins are all accounts with the admin's role.
 type Admins []uuid.UUID
 
-// Spare refuses with ErrLastAdmin where without id no admin would be left. It decides rightly only under a lock of all of them.
+// Spare gives ErrLastAdmin if id is the only admin. Its answer holds only while all admins are locked.
 func (a Admins) Spare(id uuid.UUID) error {
 	if len(a) == 1 && slices.Contains(a, id) {
 		return ErrLastAdmin

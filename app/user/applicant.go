@@ -9,8 +9,8 @@ import (
 	"github.com/millrace/millrace/app/principal"
 )
 
-// Applicant is somebody who registers with values that keep every rule. There is no other way to one than Apply, so that
-// nobody pays for hashing a password that will be refused, and no account is made from unchecked values.
+// Applicant is somebody who registers with values that keep every rule. Only Apply makes one, so that no refused password is hashed and
+// no account is made of unchecked values.
 type Applicant struct {
 	email    string
 	name     string

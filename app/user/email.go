@@ -17,10 +17,10 @@ const (
 	maxLabel = 63
 )
 
-// NormalEmail gives the one spelling under which an e-mail address is stored and compared: trimmed, composed (NFC), and without case,
-// by Unicode's simple folding, which gives a letter for each letter: Σ, σ and ς are σ, ẞ is ß and not ss. The Turkish İ and ı have no
-// case there: they are neither i nor each other, so that nobody gets into ali@ who owns alı@. ok is false for what is no address. A
-// domain without a dot is one, since "admin@localhost" is the first admin's.
+// NormalEmail gives the one spelling under which an e-mail address is stored and compared: trimmed, composed (NFC), and folded. Unicode's
+// simple folding gives one letter for each letter: Σ, σ and ς are σ; ẞ is ß, not ss. The Turkish İ and ı fold to neither i nor each
+// other, so that the owner of alı@ does not get into ali@. ok is false for an invalid address. The domain needs no dot, since the first
+// admin is "admin@localhost".
 func NormalEmail(s string) (email string, ok bool) {
 	if !utf8.ValidString(s) || len(s) > 4*MaxEmail {
 		return "", false
@@ -41,7 +41,7 @@ func folded(r rune) rune {
 	return unicode.ToLower(unicode.ToUpper(r))
 }
 
-// localPart takes unquoted ones alone: the quoted ones are spellings that no mailbox needs.
+// localPart takes no quoted ones: no mailbox needs them.
 func localPart(s string) bool {
 	if s == "" || len(s) > maxLocal || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
 		return false

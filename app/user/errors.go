@@ -20,20 +20,20 @@ var (
 	ErrSessionNotFound = fault.New(fault.NotFound, "session_not_found", "There is no such session.")
 )
 
-// ErrPasswordForbidden refuses a change of another's password, even to an admin: a password that two know is none.
+// ErrPasswordForbidden refuses to change another's password, even for an admin: a password known to two people is no secret.
 var ErrPasswordForbidden = fault.New(fault.Forbidden, "password_forbidden", "Only its user may change a password.")
 
 // ErrSamePassword refuses a new password that is the current one.
 var ErrSamePassword = fault.NewInvalid(fault.Field{Location: "body.new_password", Message: "must not be the current password"})
 
-// ErrPasswordMissing refuses a new e-mail address that one gives oneself without the current password.
+// ErrPasswordMissing refuses to change one's own e-mail address without the current password.
 var ErrPasswordMissing = fault.NewInvalid(fault.Field{
 	Location: "body.current_password",
 	Message:  "is needed to change one's own e-mail address",
 })
 
-// ErrWrongPassword refuses a change that the current password had to confirm. It is no ErrSignIn: the access token is good, and
-// an answer of 401 would sign the caller out.
+// ErrWrongPassword refuses a change that the current password had to confirm. It is not ErrSignIn: the access token is good, and clients
+// take a 401 for the end of their session.
 var ErrWrongPassword = &fault.Error{
 	Kind:    fault.Forbidden,
 	Code:    "wrong_password",

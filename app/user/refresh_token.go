@@ -7,10 +7,10 @@ import (
 	"io"
 )
 
-// RefreshToken is a secret of 256 bits that gives another pair of tokens once. It means nothing by itself; only its hash is stored.
+// RefreshToken is a random secret of 256 bits that buys one more pair of tokens. Only its hash is stored.
 type RefreshToken struct{ secret [32]byte }
 
-// RefreshTokenHash is what is stored of a refresh token. The secret is random, so a plain hash tells nothing of it.
+// RefreshTokenHash is what is stored of a refresh token. The secret is random, so a plain hash reveals nothing.
 type RefreshTokenHash [sha256.Size]byte
 
 // DrawRefreshToken draws one.

@@ -13,7 +13,7 @@ import (
 const (
 	SessionIdle  = 14 * 24 * time.Hour // without a refresh
 	SessionLasts = 30 * 24 * time.Hour // whatever happens
-	// RefreshGrace is how long after its use a refresh token may come again: the answer was lost, or two tabs were equally quick.
+	// RefreshGrace is how long after its use a refresh token may come again: the answer was lost, or two tabs refreshed at once.
 	RefreshGrace = 10 * time.Second
 	// MaxSessions is how many a user has; one more ends the oldest.
 	MaxSessions = 100
@@ -50,8 +50,8 @@ func BeginSession(id, userID uuid.UUID, c Client, at time.Time) Session {
 	return s
 }
 
-// Refresh takes a token of a generation and gives out another, of generation s.Generation. Where it reports false the session has to
-// end: it is over, or a token came a second time, and who of the two callers stole it cannot be told.
+// Refresh takes a token of a generation and gives out another, of generation s.Generation. If it reports false the session must end: it
+// is over, or a token came a second time, and there is no telling which of the two callers stole it.
 func (s *Session) Refresh(generation int64, c Client, at time.Time) bool {
 	if !at.Before(s.ExpiresAt) || s.Issued >= MaxRefreshTokens {
 		return false
@@ -83,7 +83,7 @@ func (s *Session) use(c Client, at time.Time) {
 	s.Client = c.shortened()
 }
 
-// shortened keeps what can be shown: any client may call itself anything.
+// shortened keeps what can be shown: a client may call itself anything.
 func (c Client) shortened() Client {
 	c.Agent = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == utf8.RuneError {

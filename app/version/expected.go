@@ -17,7 +17,7 @@ type Expected []int64
 // Fits reports whether a thing at version is one that the caller means.
 func (e Expected) Fits(version int64) bool { return e == nil || slices.Contains(e, version) }
 
-// Check refuses with ErrMoved what the caller does not mean. It decides rightly only under the lock of the thing.
+// Check gives ErrMoved for a version that the caller does not mean. Its answer holds only while the thing is locked.
 func (e Expected) Check(version int64) error {
 	if !e.Fits(version) {
 		return ErrMoved

@@ -6,20 +6,19 @@ import (
 	"time"
 )
 
-// positionsAtOnce is how many events get their positions in one transaction: enough for a backlog, and so few that a recorder which
-// waits behind it does not notice.
+// positionsAtOnce is how many events get their positions in one transaction: enough to work off a backlog, and few enough that recorders
+// hardly wait for it.
 const positionsAtOnce = 500
 
-// predecessorWait is how long an event may be recorded before its predecessor and still be shown behind it: longer than the broker waits
-// for a replica that died with the predecessor in its hands.
+// predecessorWait is how long a recorded event waits for its predecessor to be shown first. It is longer than the broker waits before it
+// redelivers what a replica held when it died.
 const predecessorWait = 15 * time.Second
 
-// AssignPositionsHandler gives recorded events their positions. Recorders run beside each other and commit in any order; a number
-// drawn while recording would become visible before a smaller one, and a reader that goes by it would miss the smaller one for
-// ever. So one transaction at a time numbers what is committed.
+// AssignPositionsHandler gives recorded events their positions. Recorders run beside each other and commit in any order: of two numbers
+// drawn while recording, the larger could become visible first, and a reader that had passed it would never see the smaller. So one
+// transaction at a time numbers what is committed.
 //
-// Two replicas may record events of one key in the wrong order. A reader shall not see that: an event waits for its predecessor, for as
-// long as that may be on its way.
+// Two replicas may record events of one key in the wrong order. To hide that from readers, an event waits for its predecessor for a while.
 type AssignPositionsHandler struct {
 	store Store
 	now   func() time.Time

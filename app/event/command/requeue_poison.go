@@ -24,9 +24,8 @@ func NewRequeuePoisonHandler(store Store) *RequeuePoisonHandler {
 	return &RequeuePoisonHandler{store: store}
 }
 
-// Handle requeues the message and gives it as it stands then. The decision and the message are stored together, so it is sent back
-// once. The error is event.ErrPoisonNotOpen where somebody decided before; should the consumer fail again, that is a poison message
-// of its own.
+// Handle requeues the message and gives its new state. The decision and the outgoing message are stored together, so it is sent back
+// once. The error is event.ErrPoisonNotOpen where somebody decided before. If the consumer fails again, that makes a new poison message.
 func (h *RequeuePoisonHandler) Handle(ctx context.Context, c RequeuePoison) (event.Poison, error) {
 	var requeued event.Poison
 	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {

@@ -25,9 +25,9 @@ type Tx interface {
 	Record(ctx context.Context, r event.Record) error
 	// NoteAccess stores what a user may do from now on. An older version of the account takes nothing back, and a deletion stays.
 	NoteAccess(ctx context.Context, c event.UserChange) error
-	// AssignPositions gives up to limit events the next positions, oldest first, and says how many it gave. Until the commit nobody
-	// else can give any, so positions have no gap and become visible in order. Events of a key get theirs in sequence; one that was
-	// recorded before patience does not wait for its predecessor any more.
+	// AssignPositions gives up to limit events the next positions, oldest first, and returns how many it gave. Until the commit nobody
+	// else can give any, so positions have no gap and become visible in order. Events of a key get theirs in sequence; an event that was
+	// recorded before patience no longer waits for its predecessor.
 	AssignPositions(ctx context.Context, limit int, patience time.Time) (assigned int, err error)
 
 	// StorePoison adds p to the poison queue. One of p's ID that is there already stays as it is.

@@ -25,7 +25,7 @@ func NewStorePoisonHandler(store Store, now func() time.Time) *StorePoisonHandle
 	return &StorePoisonHandler{store: store, now: now}
 }
 
-// Handle stores the message, whatever it holds; a repeat of it changes nothing, least of all what was decided about it.
+// Handle stores the message, whatever it holds. A repeat changes nothing, and so undoes no decision.
 func (h *StorePoisonHandler) Handle(ctx context.Context, c StorePoison) error {
 	poison := event.NewPoison(c.Message, c.GivenUp, h.now())
 	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error { return tx.StorePoison(ctx, poison) })

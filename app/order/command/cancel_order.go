@@ -31,8 +31,8 @@ func NewCancelOrderHandler(store Store, now func() time.Time) *CancelOrderHandle
 }
 
 // Handle stores the cancelled order with its event order.cancelled.v1 and gives it. An order that was cancelled before is given as
-// it is, without another event. It refuses with order.ErrNotFound who is neither owner nor admin, and with version.ErrMoved an order
-// at a version that is not expected.
+// it is, without another event. The error is order.ErrNotFound for a caller who is neither owner nor admin, and version.ErrMoved at
+// another version than expected.
 func (h *CancelOrderHandler) Handle(ctx context.Context, c CancelOrder) (order.Order, error) {
 	var o order.Order
 	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -50,8 +50,8 @@ func (h *CancelOrderHandler) Handle(ctx context.Context, c CancelOrder) (order.O
 	return o, nil
 }
 
-// check takes for an order that was cancelled for the same reason also the version that this began from, which was its last change:
-// who did not hear the answer asks again with what they know, and gets it.
+// check accepts the version before the cancellation too, if the order was cancelled for the same reason: a caller who lost the answer
+// asks again with the version they know, and gets it.
 func (c CancelOrder) check(o order.Order) error {
 	if o.Status == order.Cancelled && o.CancelReason == c.Reason && c.Expected.Fits(o.Version-1) {
 		return nil

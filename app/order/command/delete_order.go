@@ -28,8 +28,8 @@ func NewDeleteOrderHandler(store Store, now func() time.Time) *DeleteOrderHandle
 	return &DeleteOrderHandler{store: store, now: now}
 }
 
-// Handle removes the order and stores its event order.deleted.v1, after order.cancelled.v1 where it was still placed. It refuses
-// with order.ErrNotFound who is neither owner nor admin, and with version.ErrMoved an order at a version that is not expected.
+// Handle removes the order and stores its event order.deleted.v1, after order.cancelled.v1 where it was still placed. The error is
+// order.ErrNotFound for a caller who is neither owner nor admin, and version.ErrMoved at another version than expected.
 func (h *DeleteOrderHandler) Handle(ctx context.Context, c DeleteOrder) error {
 	return h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
 		o, err := owned(ctx, tx, c.Caller, c.ID)

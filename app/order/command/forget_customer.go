@@ -11,8 +11,8 @@ import (
 	"github.com/millrace/millrace/app/order"
 )
 
-// ordersPerStep bounds one transaction of a fan-out: a user may have any number of orders, and a transaction holds its locks and,
-// on SQLite, everybody's only writer.
+// These bound one transaction of a fan-out: a user may have any number of orders, and meanwhile it holds its locks and, on SQLite, the
+// only writer.
 const (
 	ordersPerStep  = 100
 	notesPerStep   = 500
@@ -36,9 +36,9 @@ func NewForgetCustomerHandler(inbox Inbox, now func() time.Time) *ForgetCustomer
 	return &ForgetCustomerHandler{inbox: inbox, now: now}
 }
 
-// Handle marks the account deleted, deletes the answers that are kept for repeated requests, cancels its placed orders with the reason
-// user_deleted, each with its event, and erases the notes of all its orders, in as many transactions as it takes. From the first on no
-// order of the user can be placed, so that the last leaves none.
+// Handle marks the account deleted, deletes its kept answers, cancels its placed orders with the reason user_deleted, each with its
+// event, and erases the notes of all its orders, in as many transactions as it takes. After the first of them the user can place no
+// order, so the last leaves none.
 func (h *ForgetCustomerHandler) Handle(ctx context.Context, c ForgetCustomer) error {
 	id, err := userID(c.User)
 	if err != nil {
@@ -61,8 +61,8 @@ func (h *ForgetCustomerHandler) Handle(ctx context.Context, c ForgetCustomer) er
 	})
 }
 
-// cancelSome cancels the oldest placed orders of a user, without their notes, and is done where that were all. It locks them one by one,
-// by ID, as everybody does who changes one.
+// cancelSome cancels the oldest placed orders of a user and drops their notes; done says that these were all. It locks them one by
+// one, by ID, as every other command does.
 func (h *ForgetCustomerHandler) cancelSome(ctx context.Context, tx Tx, userID uuid.UUID) (done bool, err error) {
 	ids, err := tx.PlacedBy(ctx, userID, ordersPerStep)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/millrace/millrace/app/principal"
 )
 
-// owned reads an order for a change by caller. To who is neither its owner nor an admin it does not exist.
+// owned reads an order that caller wants to change. To a caller who is neither its owner nor an admin it does not exist.
 func owned(ctx context.Context, tx Tx, caller principal.Principal, id uuid.UUID) (order.Order, error) {
 	o, err := tx.ForUpdate(ctx, id)
 	if err != nil {

@@ -15,7 +15,7 @@ type PassOverHandler struct{ inbox Inbox }
 // NewPassOverHandler returns a handler on inbox.
 func NewPassOverHandler(inbox Inbox) *PassOverHandler { return &PassOverHandler{inbox: inbox} }
 
-// Handle remembers the event and does nothing else: its key's sequence must be seen whole, or the next event would wait for it.
+// Handle remembers the event and does nothing else: without it, the next event of its key would wait for the missing number.
 func (h *PassOverHandler) Handle(ctx context.Context, c PassOver) error {
 	return h.inbox.Apply(ctx, c.Event, func(context.Context, Tx, bool) error { return nil })
 }

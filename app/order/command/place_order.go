@@ -34,10 +34,10 @@ func NewPlaceOrderHandler(store Store, newID func() uuid.UUID, now func() time.T
 	return &PlaceOrderHandler{store: store, newID: newID, now: now}
 }
 
-// Handle stores the order with its event order.placed.v1. An account that nobody heard of may order, and an admin may order for it: the
-// event of a new one may still be on its way. It refuses with order.ErrForeignUser who is no admin and orders for
-// another, and with order.ErrCustomerDeleted an order for a deleted account. The customer is locked until the commit: an order
-// is either there when the account's deletion cancels all, or refused.
+// Handle stores the order with its event order.placed.v1. An unknown account may order: the event that tells of it may still be on its
+// way. The error is order.ErrForeignUser for a caller who orders for another without being an admin, and order.ErrCustomerDeleted for a
+// deleted account. The customer stays locked until the commit, so that the deletion of an account either finds the order and cancels
+// it, or the order is refused.
 func (h *PlaceOrderHandler) Handle(ctx context.Context, c PlaceOrder) (order.Order, error) {
 	draft, err := c.draft()
 	if err != nil {

@@ -20,8 +20,8 @@ type Store interface {
 	Atomically(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error
 }
 
-// Inbox applies each event once, in its key's order. Its methods give nil for a repeat, which has no effect, and a failure of kind
-// fault.Early for an event whose predecessor is missing. An event is late where a newer one of its key was applied before it.
+// Inbox applies each event once, in its key's order. A repeat has no effect and is no error; an event whose predecessor is missing is a
+// failure of kind fault.Early. An event is late if a newer one of its key was applied before it.
 type Inbox interface {
 	// Apply runs effect and remembers e in one transaction. effect may run again, as in Store.Atomically.
 	Apply(ctx context.Context, e contract.Envelope, effect func(ctx context.Context, tx Tx, late bool) error) error
@@ -32,20 +32,20 @@ type Inbox interface {
 
 // Tx is one transaction on orders, on what is known of customers, and on the events about orders.
 type Tx interface {
-	// Remember keeps the answer of a request, before anything else; a nil record it passes over. The error is an *idempotency.Replay
-	// where the request was answered before, idempotency.ErrReused where its key was another request's.
+	// Remember keeps the answer to a request; it comes before anything else. A nil record is ignored. The error is an
+	// *idempotency.Replay where the request was answered before, idempotency.ErrReused where its key came with another body.
 	Remember(ctx context.Context, r *idempotency.Record) error
-	// ForgetAnswers deletes up to most answers with data of a user, and says how many there were.
+	// ForgetAnswers deletes up to most kept answers that hold data of a user, and gives their number.
 	ForgetAnswers(ctx context.Context, userID uuid.UUID, most int) (int, error)
 
-	// Customer reads what is known of a user and keeps others from changing it until the transaction ends. Where nothing is known it
-	// makes the row, so that there is something to lock.
+	// Customer reads what is known of a user and locks it until the transaction ends. For an unknown user it makes the row, so that
+	// there is something to lock.
 	Customer(ctx context.Context, userID uuid.UUID) (order.Customer, error)
-	// RecordCustomer stores what an event says of a user, unless a newer version is known, for access tokens too: those from before
-	// at are then worth what the user may do now. That an account was deleted stays.
+	// RecordCustomer stores what an event says of a user, unless a newer version is known. Access tokens issued before at then carry the
+	// role stored here. A deletion stays.
 	RecordCustomer(ctx context.Context, c order.Customer, at time.Time) error
-	// ForgetCustomer marks the account of a user deleted, and ends its access. It waits for whoever places an order for that user,
-	// and holds off who would.
+	// ForgetCustomer marks the account of a user deleted and ends its access. It waits for transactions that place an order for the user,
+	// and later ones wait for it.
 	ForgetCustomer(ctx context.Context, userID uuid.UUID, at time.Time) error
 	// EraseNotes empties the notes of up to limit cancelled orders of a user, and says how many there were. That is a new version of
 	// each, and no event: events carry no note.
@@ -53,8 +53,8 @@ type Tx interface {
 	// PlacedBy reads the IDs of up to limit placed orders of a user, oldest first, without a lock.
 	PlacedBy(ctx context.Context, userID uuid.UUID, limit int) ([]uuid.UUID, error)
 
-	// InsertForCustomer adds an order if its customer is known and not deleted, and locks the customer as Customer does. stored is
-	// false, and nothing is locked, where it is not so.
+	// InsertForCustomer adds an order if its customer is known and not deleted, and locks the customer as Customer does. Otherwise
+	// stored is false, and nothing is locked.
 	InsertForCustomer(ctx context.Context, o order.Order) (stored bool, err error)
 	// Insert adds an order.
 	Insert(ctx context.Context, o order.Order) error

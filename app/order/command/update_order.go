@@ -31,8 +31,8 @@ func NewUpdateOrderHandler(store Store, now func() time.Time) *UpdateOrderHandle
 }
 
 // Handle stores the change with its event order.updated.v1 and gives the order after it. A change of nothing stores nothing and
-// publishes nothing. It refuses with order.ErrNotFound who is neither owner nor admin, with version.ErrMoved an order at a version that
-// is not expected, and after that a cancelled order with order.ErrCancelled.
+// publishes nothing. The error is order.ErrNotFound for a caller who is neither owner nor admin, version.ErrMoved at another version
+// than expected, and order.ErrCancelled for a cancelled order.
 func (h *UpdateOrderHandler) Handle(ctx context.Context, c UpdateOrder) (order.Order, error) {
 	var o order.Order
 	err := h.store.Atomically(ctx, func(ctx context.Context, tx Tx) (err error) {

@@ -33,9 +33,9 @@ type OrdersHandler struct{ store Store }
 // NewOrdersHandler returns a handler on store.
 func NewOrdersHandler(store Store) *OrdersHandler { return &OrdersHandler{store: store} }
 
-// Handle gives admins everybody's orders, others their own, and refuses with order.ErrForeignUser who is no admin and names
-// another. Orders that come or go meanwhile neither repeat nor hide the others, because a page begins behind an ID and not at a
-// count.
+// Handle gives admins everybody's orders and others their own; the error is order.ErrForeignUser for a caller who names another user
+// without being an admin. A page begins behind an ID and not at a count, so orders that come or go between two pages neither repeat
+// nor hide others.
 func (h *OrdersHandler) Handle(ctx context.Context, q Orders) (OrdersPage, error) {
 	filter, err := q.filter()
 	if err != nil {

@@ -32,9 +32,9 @@ func NewChangePasswordHandler(store Store, hasher Hasher, guard *Guard, now func
 	return &ChangePasswordHandler{store: store, hasher: hasher, guard: guard, now: now}
 }
 
-// Handle stores the password and ends every session but the caller's own. It refuses with user.ErrNotFound who is neither the user nor
-// an admin, with user.ErrPasswordForbidden an admin who is not the user, with user.ErrWrongPassword, user.ErrTooManyAttempts and
-// user.ErrSamePassword what these say, with user.ErrChanged where another change came meanwhile.
+// Handle stores the password and ends every session but the caller's own. For another's account the error is user.ErrNotFound or, to an
+// admin, user.ErrPasswordForbidden. It is user.ErrChanged where the password changed between the check and the transaction, and
+// otherwise user.ErrWrongPassword, user.ErrTooManyAttempts or user.ErrSamePassword.
 func (h *ChangePasswordHandler) Handle(ctx context.Context, c ChangePassword) error {
 	if c.Caller.UserID != c.ID {
 		if c.Caller.Admin() {

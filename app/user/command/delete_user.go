@@ -29,9 +29,9 @@ func NewDeleteUserHandler(store Store, now func() time.Time) *DeleteUserHandler 
 	return &DeleteUserHandler{store: store, now: now}
 }
 
-// Handle erases the account's row and stores its event user.deleted.v1, by which the other services hear of it. It refuses with
-// user.ErrNotFound who is neither the user nor an admin, with version.ErrMoved an account at a version that is not expected, and with
-// user.ErrLastAdmin to leave nobody in charge.
+// Handle erases the account's row and stores its event user.deleted.v1, which tells the other services. The error is user.ErrNotFound
+// for a caller who is neither the user nor an admin, version.ErrMoved at another version than expected, and user.ErrLastAdmin where
+// nobody would be left in charge.
 func (h *DeleteUserHandler) Handle(ctx context.Context, c DeleteUser) error {
 	if !c.Caller.Owns(c.ID) {
 		return user.ErrNotFound

@@ -21,7 +21,7 @@ type EndSessionHandler struct{ store Store }
 // NewEndSessionHandler returns a handler on store.
 func NewEndSessionHandler(store Store) *EndSessionHandler { return &EndSessionHandler{store: store} }
 
-// Handle ends the session: its refresh tokens at once, its access tokens within their time. Another's does not exist:
+// Handle ends the session: its refresh tokens at once, its access tokens when they expire. To anyone but its user it does not exist:
 // user.ErrSessionNotFound.
 func (h *EndSessionHandler) Handle(ctx context.Context, c EndSession) error {
 	return h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {

@@ -9,7 +9,7 @@ import (
 	"github.com/millrace/millrace/app/user"
 )
 
-// EndSessions ends all sessions of a user, the caller's own one too.
+// EndSessions ends all sessions of a user, including the caller's own.
 type EndSessions struct {
 	Caller principal.Principal
 	UserID uuid.UUID
@@ -21,8 +21,8 @@ type EndSessionsHandler struct{ store Store }
 // NewEndSessionsHandler returns a handler on store.
 func NewEndSessionsHandler(store Store) *EndSessionsHandler { return &EndSessionsHandler{store: store} }
 
-// Handle ends the sessions: refresh tokens at once, access tokens within their time. It refuses with user.ErrNotFound who is neither
-// the user nor an admin.
+// Handle ends the sessions: refresh tokens at once, access tokens when they expire. The error is user.ErrNotFound for a caller who is
+// neither the user nor an admin.
 func (h *EndSessionsHandler) Handle(ctx context.Context, c EndSessions) error {
 	if !c.Caller.Owns(c.UserID) {
 		return user.ErrNotFound

@@ -34,8 +34,8 @@ func NewEnsureAdminHandler(store Store, hasher Hasher, newID func() uuid.UUID, n
 	return &EnsureAdminHandler{store: store, hasher: hasher, newID: newID, now: now}
 }
 
-// Handle reports whether it made the admin: only then does the given password hold. Of several replicas that start at once with
-// the same e-mail address one makes it, the others find it made.
+// Handle reports whether it made the admin; only then is the given password the admin's. Of several replicas that start at once with the
+// same e-mail address, one makes the admin and the others find it made.
 func (h *EnsureAdminHandler) Handle(ctx context.Context, c EnsureAdmin) (made bool, err error) {
 	if there, err := h.there(ctx); err != nil || there {
 		return false, err
@@ -83,7 +83,7 @@ func (h *EnsureAdminHandler) there(ctx context.Context) (there bool, err error) 
 	return there, err
 }
 
-// beaten tells another replica that was first, which is no error, from a user who holds the e-mail address, which is one.
+// beaten tells two reasons for a taken e-mail address apart: another replica made the admin first, which is no error, or a user has it.
 func (h *EnsureAdminHandler) beaten(ctx context.Context, taken error) error {
 	there, err := h.there(ctx)
 	if err != nil {

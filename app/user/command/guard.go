@@ -16,8 +16,7 @@ import (
 var (
 	fromOneForOne = limit.Rule{Burst: 10, Per: 15 * time.Minute}  // for one account from one address
 	fromOne       = limit.Rule{Burst: 100, Per: 15 * time.Minute} // from one address, for whatever account
-	// forOne slows guesses at one account from many addresses: a few seconds at most stand between two, so that nobody is locked out by
-	// strangers.
+	// forOne slows guesses at one account from many addresses to one every two seconds: strangers lock nobody out.
 	forOne = limit.Rule{Burst: 30, Per: time.Minute}
 )
 
@@ -26,23 +25,23 @@ const knownFor = 6 * 7 * 24 * time.Hour
 
 // Limits keeps buckets of tokens, the same for all replicas.
 type Limits interface {
-	// Take takes n tokens and answers 0, or none and says how long it takes until they are there.
+	// Take takes n tokens and gives 0, or takes none and gives the time until there are n.
 	Take(ctx context.Context, bucket string, rule limit.Rule, n int) (wait time.Duration, err error)
 	// Give puts back n tokens that were taken and not used.
 	Give(ctx context.Context, bucket string, rule limit.Rule, n int) error
 }
 
-// AddressMark stands for an account and an address that it was signed in from. It tells neither without the key.
+// AddressMark stands for an account and an address it was signed in from. Without the key it reveals neither.
 type AddressMark [sha256.Size]byte
 
-// KnownAddresses tells from where users signed in.
+// KnownAddresses remembers where users signed in from.
 type KnownAddresses interface {
 	// SignedInFrom reports whether a sign-in is remembered under mark at a time.
 	SignedInFrom(ctx context.Context, mark AddressMark, at time.Time) (bool, error)
 }
 
-// Guard stands before every check of a password and counts those that fail: an access token, or patience, must not be enough to guess
-// one.
+// Guard stands before every check of a password and counts those that fail, so that neither a stolen access token nor patience is enough
+// to guess one.
 type Guard struct {
 	limits Limits
 	known  KnownAddresses
@@ -51,21 +50,20 @@ type Guard struct {
 	turns  *turns
 }
 
-// NewGuard returns a guard; nil limits let everything pass. key makes the marks of addresses.
+// NewGuard returns a guard; with nil limits everything passes. key keys the marks of addresses.
 func NewGuard(limits Limits, known KnownAddresses, key []byte, now func() time.Time) *Guard {
 	return &Guard{limits: limits, known: known, key: key, now: now, turns: newTurns()}
 }
 
-// attempt is a password that somebody gives for an account. The account's ID is zero where there is none: then everything goes on as if
-// there were.
+// attempt is a password given for an account. Where there is no such account its ID is zero, and everything goes on as if there were.
 type attempt struct {
 	account uuid.UUID
 	email   string // normalised
 	network string // what is limited as one address
 }
 
-// check lets verify decide about the attempt, or refuses at once with user.ErrTooManyAttempts. What it takes is taken before verify, so
-// that many at once are not more than one after the other, and is given back unless the password was found wrong.
+// check lets verify decide about the attempt, or fails at once with user.ErrTooManyAttempts. Tokens are taken before verify, so that
+// attempts made at once count like attempts made in turn, and given back unless the password was wrong.
 func (g *Guard) check(ctx context.Context, a attempt, verify func() (fits bool, err error)) (fits bool, err error) {
 	if g.limits == nil {
 		return verify()
@@ -92,8 +90,8 @@ func (g *Guard) check(ctx context.Context, a attempt, verify func() (fits bool, 
 // fromOneAtOnce is how many attempts of one address are in work at a time: more than are hashed at once, and far fewer than may fail.
 const fromOneAtOnce = 16
 
-// wait lets attempts at one account from one address go on one after the other, and of one address only a few at a time. What those in work
-// have taken and will give back is then too little to have others refused, who give the right password.
+// wait runs the attempts at one account from one address one after the other, and those from one address a few at a time. Attempts in
+// progress then hold too few tokens to have someone refused who gives the right password.
 func (g *Guard) wait(ctx context.Context, a attempt) (done func(), err error) {
 	one, err := g.turns.take(ctx, a.email+" from "+a.network, 1)
 	if err != nil {
@@ -114,7 +112,7 @@ type bucket struct {
 }
 
 func (g *Guard) take(ctx context.Context, a attempt) (taken []bucket, err error) {
-	// That of the address comes first: once it is empty, no e-mail address that somebody makes up leaves a bucket behind.
+	// The address's bucket comes first: once it is empty, invented e-mail addresses make no buckets of their own.
 	buckets := []bucket{
 		{"sign-in from " + a.network, fromOne},
 		{"sign-in of " + a.email + " from " + a.network, fromOneForOne},
@@ -141,7 +139,7 @@ func (g *Guard) take(ctx context.Context, a attempt) (taken []bucket, err error)
 	return buckets, nil
 }
 
-// give puts back what was taken, though the caller may have gone away.
+// give puts back what was taken, even if the caller has gone away.
 func (g *Guard) give(ctx context.Context, taken []bucket) error {
 	for _, b := range taken {
 		if err := g.limits.Give(context.WithoutCancel(ctx), b.name, b.rule, 1); err != nil {

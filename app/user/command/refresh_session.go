@@ -26,8 +26,8 @@ func NewRefreshSessionHandler(store Store, granter *Granter) *RefreshSessionHand
 	return &RefreshSessionHandler{store: store, granter: granter}
 }
 
-// Handle uses up the token and gives the next pair, whose access token says what the user is now. A token that was used before is good
-// once more within user.RefreshGrace, and later ends its session. The error is user.ErrRefreshToken, whatever the reason.
+// Handle uses up the token and gives the next pair; the new access token carries the user's present role. A used token is accepted again
+// within user.RefreshGrace; after that it ends its session. Whatever is wrong with a token, the error is user.ErrRefreshToken.
 func (h *RefreshSessionHandler) Handle(ctx context.Context, c RefreshSession) (Grant, error) {
 	token, err := user.ParseRefreshToken(c.Token)
 	if err != nil {

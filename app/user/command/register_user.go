@@ -32,7 +32,7 @@ func NewRegisterUserHandler(store Store, hasher Hasher, newID func() uuid.UUID, 
 	return &RegisterUserHandler{store: store, hasher: hasher, newID: newID, now: now}
 }
 
-// Handle stores the account with its event user.created.v1, or refuses it with user.ErrEmailTaken.
+// Handle stores the account with its event user.created.v1. The error is user.ErrEmailTaken where another account has the address.
 func (h *RegisterUserHandler) Handle(ctx context.Context, c RegisterUser) (user.User, error) {
 	applicant, err := user.Apply(c.Email, c.Name, c.Password)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/millrace/millrace/app/user"
 )
 
-// ReplaceDrawnPassword gives an account whose password was drawn, and not changed yet, one that somebody chose. A drawn password is
-// told once, and may have been told to nobody.
+// ReplaceDrawnPassword gives an account with a drawn password, not changed yet, one that somebody chose. A drawn password is shown once,
+// and perhaps nobody saw it.
 type ReplaceDrawnPassword struct {
 	Email    string
 	Password string
@@ -29,7 +29,8 @@ func NewReplaceDrawnPasswordHandler(store Store, hasher Hasher, now func() time.
 	return &ReplaceDrawnPasswordHandler{store: store, hasher: hasher, now: now}
 }
 
-// Handle reports whether it replaced the password, and ended the sessions that began with it. A password that the user has chosen stays.
+// Handle reports whether it replaced the password; it then also ended the sessions begun with the old one. A password that the user chose
+// stays.
 func (h *ReplaceDrawnPasswordHandler) Handle(ctx context.Context, c ReplaceDrawnPassword) (replaced bool, err error) {
 	email, _ := user.NormalEmail(c.Email)
 	u, err := h.store.ByEmail(ctx, email)

@@ -30,10 +30,10 @@ func NewSignInHandler(store Store, hasher Hasher, guard *Guard, granter *Granter
 	return &SignInHandler{store: store, hasher: hasher, guard: guard, granter: granter}
 }
 
-// Handle begins a session and gives its first tokens, or user.ErrSignIn, or user.ErrTooManyAttempts. An unknown e-mail address costs one
-// hash, as a wrong password does, and counts as one, so that neither the answer nor its time tells who has an account.
+// Handle begins a session and gives its first tokens. The error is user.ErrSignIn or user.ErrTooManyAttempts. An unknown e-mail address
+// costs one hash and counts like a wrong password, so that neither the answer nor its time tells who has an account.
 func (h *SignInHandler) Handle(ctx context.Context, c SignIn) (Grant, error) {
-	email, _ := user.NormalEmail(c.Email)     // what is none is looked up and counted too
+	email, _ := user.NormalEmail(c.Email)     // an invalid one is looked up and counted too
 	u, unknown := h.store.ByEmail(ctx, email) // zero where it is unknown
 	if unknown != nil && !errors.Is(unknown, user.ErrNotFound) {
 		return Grant{}, unknown
@@ -54,8 +54,8 @@ func (h *SignInHandler) Handle(ctx context.Context, c SignIn) (Grant, error) {
 	return h.begin(ctx, u, c)
 }
 
-// begin stores the session of u, whose password fits. It does not where the password was changed meanwhile: a change ends the sessions
-// of the old one, those too that are about to begin.
+// begin stores the session of u, whose password fits, unless the password was changed meanwhile: a change ends all sessions of the old
+// password, including those about to begin.
 func (h *SignInHandler) begin(ctx context.Context, u user.User, c SignIn) (Grant, error) {
 	refresh, err := user.DrawRefreshToken(h.granter.random)
 	if err != nil {

@@ -16,8 +16,7 @@ type SignOutHandler struct{ store Store }
 // NewSignOutHandler returns a handler on store.
 func NewSignOutHandler(store Store) *SignOutHandler { return &SignOutHandler{store: store} }
 
-// Handle ends the session, by any token that was given out in it. There is nothing to tell of a token that is not known: who signs out
-// is signed out.
+// Handle ends the session of any token that was given out in it. An unknown token is no error: its bearer is signed out already.
 func (h *SignOutHandler) Handle(ctx context.Context, c SignOut) error {
 	token, err := user.ParseRefreshToken(c.Token)
 	if err != nil {

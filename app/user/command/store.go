@@ -31,16 +31,16 @@ type Store interface {
 
 // Tx is one transaction on accounts and on the events about them.
 type Tx interface {
-	// Remember keeps the answer of a request, before anything else; a nil record it passes over. The error is an *idempotency.Replay
-	// where the request was answered before, idempotency.ErrReused where its key was another request's.
+	// Remember keeps the answer to a request; it comes before anything else. A nil record is ignored. The error is an
+	// *idempotency.Replay where the request was answered before, idempotency.ErrReused where its key came with another body.
 	Remember(ctx context.Context, r *idempotency.Record) error
 	// Insert adds an account. The error is user.ErrEmailTaken where another has its e-mail address.
 	Insert(ctx context.Context, u user.User) error
 	// ForUpdate reads an account and keeps others from changing it until the transaction ends. The error is user.ErrNotFound where
 	// there is none.
 	ForUpdate(ctx context.Context, id uuid.UUID) (user.User, error)
-	// Admins reads the IDs of all admins and keeps others from changing who is one until the transaction ends. It comes before
-	// ForUpdate, so that two such transactions wait for each other in one order.
+	// Admins reads the IDs of all admins and locks who is one until the transaction ends. It comes before ForUpdate, so that all
+	// transactions take these locks in the same order.
 	Admins(ctx context.Context) (user.Admins, error)
 	// Update stores an account, which is one version ahead of the stored one. The error is user.ErrEmailTaken where another has its
 	// e-mail address.
@@ -56,7 +56,7 @@ type Tx interface {
 	SessionForUpdate(ctx context.Context, id uuid.UUID) (user.Session, error)
 	// UpdateSession stores a session that was read for it.
 	UpdateSession(ctx context.Context, s user.Session) error
-	// EndSession removes a session, be it there or not: none of its refresh tokens is good any more.
+	// EndSession removes a session, if it exists: none of its refresh tokens is good any more.
 	EndSession(ctx context.Context, id uuid.UUID) error
 	// EndSessions removes the sessions of a user, all but the newest keep and the one called except.
 	EndSessions(ctx context.Context, userID uuid.UUID, keep int, except uuid.UUID) error

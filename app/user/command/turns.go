@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// turns lets only so many of one name go on at a time, within this process; the others wait.
+// turns lets a limited number of callers with the same name proceed at a time, within this process; the others wait.
 type turns struct {
 	mu    sync.Mutex
 	names map[string]*queue
@@ -18,7 +18,7 @@ type queue struct {
 
 func newTurns() *turns { return &turns{names: map[string]*queue{}} }
 
-// take waits for a turn, at most until ctx ends. done gives it on.
+// take waits for a turn, at most until ctx ends. done passes it on.
 func (t *turns) take(ctx context.Context, name string, atOnce int) (done func(), err error) {
 	q := t.enter(name, atOnce)
 	select {

@@ -11,8 +11,8 @@ import (
 	"github.com/millrace/millrace/app/version"
 )
 
-// UpdateUser changes an account; what is nil stays. A new e-mail address that one gives oneself needs CurrentPassword: a stolen
-// access token must not be enough to take the account over.
+// UpdateUser changes an account; what is nil stays. To change one's own e-mail address takes CurrentPassword: a stolen access token must
+// not be enough to take the account over.
 type UpdateUser struct {
 	Caller          principal.Principal
 	ID              uuid.UUID
@@ -40,10 +40,10 @@ func NewUpdateUserHandler(store Store, hasher Hasher, guard *Guard, now func() t
 // Handle stores the change with its event user.updated.v1 and gives the account after it. A change of nothing stores nothing
 // and publishes nothing.
 //
-// It refuses with user.ErrNotFound who is neither the user nor an admin, with user.ErrRole who is no admin and names a role,
-// with user.ErrPasswordMissing, user.ErrWrongPassword and user.ErrTooManyAttempts a new e-mail address without the user's word, with
-// version.ErrMoved an account at a version that is not expected, and after that with user.ErrChanged
-// one whose confirmation is out of date, with user.ErrEmailTaken and user.ErrLastAdmin what these say.
+// The error is user.ErrNotFound for a caller who is neither the user nor an admin, and user.ErrRole for one who names a role without being
+// an admin. An e-mail address that is not confirmed gives user.ErrPasswordMissing, user.ErrWrongPassword or user.ErrTooManyAttempts;
+// user.ErrChanged says that the password was changed after it had been checked. The others are version.ErrMoved, user.ErrEmailTaken and
+// user.ErrLastAdmin.
 func (h *UpdateUserHandler) Handle(ctx context.Context, c UpdateUser) (user.User, error) {
 	if !c.Caller.Owns(c.ID) {
 		return user.User{}, user.ErrNotFound
@@ -97,7 +97,7 @@ func (h *UpdateUserHandler) update(ctx context.Context, tx Tx, c UpdateUser, con
 	return u, tx.Publish(ctx, u.Sequence, updated)
 }
 
-// admins locks the admins where c may make one fewer.
+// admins locks the admins if c may leave one fewer.
 func (h *UpdateUserHandler) admins(ctx context.Context, tx Tx, c UpdateUser) (user.Admins, error) {
 	if c.Role == nil {
 		return nil, nil
@@ -130,8 +130,7 @@ func (h *UpdateUserHandler) confirmed(ctx context.Context, c UpdateUser) (string
 	return u.PasswordHash, nil
 }
 
-// renames reports whether c gives its own caller an e-mail address other than u's. One that is none renames nothing: the
-// change itself refuses it.
+// renames reports whether c gives its caller a new e-mail address. An invalid one counts as none: the change itself refuses it.
 func (c UpdateUser) renames(u user.User) bool {
 	if c.Email == nil || c.Caller.UserID != u.ID {
 		return false

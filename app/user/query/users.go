@@ -10,7 +10,7 @@ import (
 	"github.com/millrace/millrace/app/user"
 )
 
-// ErrForbidden refuses the list of accounts to who is no admin.
+// ErrForbidden refuses the list of accounts to everyone but admins.
 var ErrForbidden = fault.New(fault.Forbidden, "forbidden", "Only an admin may list users.")
 
 // Users asks for a page of accounts, newest first.
@@ -33,8 +33,8 @@ type UsersHandler struct{ store Store }
 // NewUsersHandler returns a handler on store.
 func NewUsersHandler(store Store) *UsersHandler { return &UsersHandler{store: store} }
 
-// Handle gives the page to admins and ErrForbidden to others. Accounts that come or go meanwhile neither repeat nor hide the
-// others, because a page begins behind an ID and not at a count.
+// Handle gives admins the page, and others ErrForbidden. A page begins behind an ID and not at a count, so accounts that come or go
+// between two pages neither repeat nor hide others.
 func (h *UsersHandler) Handle(ctx context.Context, q Users) (UsersPage, error) {
 	if !q.Caller.Admin() {
 		return UsersPage{}, ErrForbidden
