@@ -14,8 +14,8 @@ import (
 	"github.com/millrace/millrace/router"
 )
 
-// What every consumer may take its time for, on whichever broker. A delivery's attempts fit into handlingLimit, and the whole retry schedule
-// into gapTimeout: router.New refuses what does not.
+// The times of a consumer, whatever the broker. A delivery's attempts must fit into handlingLimit, and the whole retry schedule into
+// gapTimeout: router.New refuses what does not.
 const (
 	ackWait       = 10 * time.Second // a delivery unheard of for so long goes to another replica
 	handlingLimit = time.Minute      // how long heartbeats keep a delivery with its handler

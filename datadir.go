@@ -50,7 +50,7 @@ func holder(file string) string {
 	return "another process"
 }
 
-// unlock lets the folder go. It comes last.
+// unlock releases the folder. It comes last.
 func (d *dataDir) unlock() error { return d.lock.Unlock() }
 
 // secretKey gives the configured key, or the one kept in the data folder, which is drawn at the first start.
@@ -82,7 +82,7 @@ func secretKey(cfg config) (string, error) {
 	return key, nil
 }
 
-// warnOfReaders tells of a key that others may read: with it they can sign in as anybody.
+// warnOfReaders warns of a key that others may read: with it they can sign in as anybody.
 func warnOfReaders(cfg config, log *slog.Logger) {
 	if cfg.SecretKey != "" {
 		return

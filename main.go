@@ -29,9 +29,9 @@ const (
 	exitConfig = 2
 )
 
-// gcPercent trades memory for time: the services hold little that lives long, and with the default of 100 a tenth of the
-// processors' time and more goes into collecting a heap of some 10 MiB. An embedded broker has more, which would grow with it. GOGC
-// overrides it, GOMEMLIMIT bounds it.
+// gcPercent trades memory for time: the services hold little that lives long, and with Go's default of 100 a tenth of the processors' time
+// and more goes into collecting a heap of some 10 MiB. An embedded broker holds more, so its process gets less. GOGC overrides both,
+// GOMEMLIMIT bounds them.
 const (
 	gcPercent         = 400
 	gcPercentEmbedded = 200

@@ -81,8 +81,8 @@ func (p *process) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// checks are what readiness depends on: databases are needed; without room in them there are still answers to who reads, and a
-// broker that is away only holds events back.
+// checks are what readiness depends on. Databases are needed. One without room still answers reads, and a broker that is away only holds
+// events back.
 func (p *process) checks() (checks []rest.Check) {
 	for _, s := range p.services {
 		checks = append(checks,
@@ -134,8 +134,8 @@ func (p *process) run(ctx context.Context, notify func(addr string)) (err error)
 	return err
 }
 
-// inTime waits for end, but not beyond the time that a drain may take: a database that hangs must not keep the process. What is cut off
-// then is safe: nobody was told that it happened, and messages in work come back.
+// inTime waits for end, but no longer than a drain may take: a database that hangs must not keep the process. What is cut off is safe:
+// nobody was told that it happened, and messages in work come back.
 func (p *process) inTime(end func() error) error {
 	if p.deadline.IsZero() { // it ends before it began
 		p.deadline = time.Now().Add(drainAtMost)
@@ -151,7 +151,7 @@ func (p *process) inTime(end func() error) error {
 	}
 }
 
-// crew are goroutines that shall all go on. The first failure is heard at once, the others at the end.
+// crew are goroutines that all should go on. The first failure is reported at once, the others at the end.
 type crew struct {
 	members sync.WaitGroup
 	failed  chan error
@@ -207,7 +207,7 @@ func (l listener) serve() error {
 	return nil
 }
 
-// bind takes the addresses before anything else is begun: one that is taken should be heard of at once, and leave nothing behind.
+// bind takes the addresses before anything else is begun, so that one already in use is reported at once and nothing is left behind.
 func (p *process) bind(ctx context.Context) error {
 	var lc net.ListenConfig
 	for _, a := range []struct{ name, addr string }{{"MILLRACE_HTTP_ADDR", p.cfg.HTTPAddr}, {"MILLRACE_OPS_ADDR", p.cfg.OpsAddr}} {

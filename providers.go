@@ -135,7 +135,7 @@ func newFailures(db *sqldb.DB, outbox *sqldb.Outbox, now func() time.Time) *sqld
 	return sqldb.NewFailures(db, outbox, gapTimeout, now)
 }
 
-// noRouter stands in where a service takes no messages.
+// noRouter is the router of a service that takes no messages.
 func noRouter() *router.Router { return nil }
 
 // jitter draws from [0, 1).
@@ -153,13 +153,13 @@ type runtime struct {
 	router   *router.Router
 }
 
-// service gives the service that runs on r. Of its own tables those that are named are purged; streams are those that it publishes to or
-// reads.
+// service gives the service that runs on r. purged are the tables of its own that are purged, streams those that it publishes to or reads.
 func (r runtime) service(migrations fs.FS, purged []sqldb.Expiring, streams ...string) *service {
 	return &service{
 		name: string(r.name), db: r.db, migrations: migrations, broker: r.broker, streams: streams, relay: r.relay, router: r.router,
 		access: r.access, edge: r.edge, foremost: []func(context.Context) error{r.access.Run},
-		workers: []func(context.Context) error{sqldb.NewPurge(r.db, newClock(), purged...).Run}, log: r.platform.log.With("service", string(r.name)),
+		workers: []func(context.Context) error{sqldb.NewPurge(r.db, newClock(), purged...).Run},
+		log:     r.platform.log.With("service", string(r.name)),
 	}
 }
 
@@ -203,7 +203,7 @@ func initialize(ctx context.Context, p platform) (system, error) {
 	}
 }
 
-// remoteVerifier verifies with the keys that the user service publishes. Until s has had them once it is not ready: it could answer
+// remoteVerifier verifies with the keys that the user service publishes. Until s has fetched them once it is not ready: it could answer
 // nobody.
 func (p platform) remoteVerifier(s *service) *jwks.Verifier {
 	keys := jwks.NewRemote(p.cfg.JWKSURL, &http.Client{Timeout: 5 * time.Second}, time.Now)

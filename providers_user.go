@@ -78,8 +78,8 @@ func newFirstAdmin(p platform, ensure *command.EnsureAdminHandler, replace *comm
 	return firstAdmin{p, ensure, replace}
 }
 
-// prepare makes the first admin at the first start. A password that nobody chose is drawn, and told once; where that was lost, a later
-// start with a chosen one puts it right.
+// prepare makes the first admin at the first start. A password that nobody chose is drawn and printed once; if that was lost, a later start
+// with a chosen one replaces it.
 func (a firstAdmin) prepare(ctx context.Context) error {
 	email, password := a.platform.cfg.AdminEmail, a.platform.cfg.AdminPassword
 	if password == "" {

@@ -120,7 +120,7 @@ func (s *service) ready(ctx context.Context) error {
 	return s.db.Ping(ctx)
 }
 
-// provision makes the streams and durable consumers, which stand ever after.
+// provision makes the streams and durable consumers, which nothing ever deletes.
 func (s *service) provision(ctx context.Context) error {
 	if err := s.broker.EnsureStreams(ctx, s.streams...); err != nil {
 		return err
@@ -212,7 +212,7 @@ func (s *service) add(consumers ...*consumer) error {
 // longWait is how long an event may wait for the broker before something is wrong with it.
 const longWait = 30 * time.Second
 
-// publishing reports whether events reach the broker. One that is away, or refuses what it is sent, refuses no write.
+// publishing reports whether events reach the broker. If they do not, writes go on all the same, and the events wait in the outbox.
 func (s *service) publishing(context.Context) error {
 	if !s.broker.Connected() {
 		return fault.New(fault.Unavailable, "broker_away", "The broker cannot be reached. Events wait in the outbox.")

@@ -75,8 +75,28 @@ func connect(ctx context.Context, servers string, config Config, options ...nats
 		closed:   make(chan struct{}),
 		watchers: map[chan bool]struct{}{},
 	}
-	options = append(options,
-		nats.Name(config.Name),
+	nc, err := nats.Connect(servers, append(options, c.options(config.Name)...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the broker: %w", err)
+	}
+	c.nc = nc
+	if c.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(apiTimeout)); err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("use the broker's streams: %w", err)
+	}
+	if nc.IsConnected() {
+		select {
+		case <-c.first: // the handler's turn was still on its way
+		case <-ctx.Done():
+		}
+	}
+	return c, nil
+}
+
+// options make the client try for ever, and tell c of each turn.
+func (c *Conn) options(name string) []nats.Option {
+	return []nats.Option{
+		nats.Name(name),
 		nats.Timeout(dialTimeout),
 		nats.FlusherTimeout(writeTimeout),
 		nats.PingInterval(pingInterval),
@@ -98,23 +118,7 @@ func connect(ctx context.Context, servers string, config Config, options ...nats
 			c.logger.Warn("broker refused something", slog.Any("error", err))
 		}),
 		nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
-	)
-	nc, err := nats.Connect(servers, options...)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the broker: %w", err)
 	}
-	c.nc = nc
-	if c.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(apiTimeout)); err != nil {
-		nc.Close()
-		return nil, fmt.Errorf("use the broker's streams: %w", err)
-	}
-	if nc.IsConnected() {
-		select {
-		case <-c.first: // the handler's turn was still on its way
-		case <-ctx.Done():
-		}
-	}
-	return c, nil
 }
 
 // reconnectDelay grows with the rounds that failed; jitter keeps replicas from coming back all at once.

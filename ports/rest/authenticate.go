@@ -21,8 +21,8 @@ var (
 		"Your password must be changed first: PUT /api/users/{id}/password, then refresh or sign in again.")
 )
 
-// authenticate lets only a caller with a valid token and, as things are now, one of the roles pass, before anything of the body is
-// read. One whose password must be changed passes only where that is allowed before.
+// authenticate lets a caller pass who has a valid token and, as of now, one of the roles. It comes before the body is read. A caller whose
+// password must be changed passes only where beforeChange allows it.
 func (g guards) authenticate(roles []principal.Role, beforeChange bool) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ClientAddr gives the address that the request came from: that of the connection, or what trusted proxies say of it. It is not valid
-// where the connection has none, as over a Unix socket.
+// ClientAddr gives the address that the request came from: the connection's, or what trusted proxies say it is. It is the zero Addr where
+// the connection has none, as over a Unix socket.
 func ClientAddr(ctx context.Context) netip.Addr {
 	if x := exchangeFrom(ctx); x != nil {
 		return x.client
@@ -20,7 +20,7 @@ func ClientAddr(ctx context.Context) netip.Addr {
 // ipv6Site is the part of an IPv6 address that a provider assigns: behind it a customer has 2^64 addresses to choose from.
 const ipv6Site = 64
 
-// ClientNet gives what is limited as one address: an IPv4 address, the /64 of an IPv6 address.
+// ClientNet gives what limits count as one address: an IPv4 address, or the /64 of an IPv6 address.
 func ClientNet(ctx context.Context) netip.Prefix { return netOf(ClientAddr(ctx)) }
 
 func netOf(addr netip.Addr) netip.Prefix {
@@ -31,8 +31,8 @@ func netOf(addr netip.Addr) netip.Prefix {
 	return network
 }
 
-// clientOf reads X-Forwarded-For from the right, where the proxy next to us wrote, and goes on to the left only as long as who wrote is
-// trusted: what stands further left anybody may have made up.
+// clientOf reads X-Forwarded-For from the right, where the proxy next to us wrote, and moves left as long as the writer is trusted: anybody
+// may have made up what stands further left.
 func clientOf(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	addr := parseAddr(r.RemoteAddr)
 	if len(trusted) == 0 {

@@ -94,7 +94,7 @@ func complete(document *huma.OpenAPI, op *huma.Operation) {
 	}
 }
 
-// doors are the refusals of who may come in at all.
+// doors are the refusals of callers who may not use op at all.
 func doors(op *huma.Operation) (refused []refusal) {
 	roles, signedIn := op.Metadata[metaRoles].([]principal.Role)
 	if !signedIn {

@@ -14,11 +14,11 @@ const leastPacked = 1024
 
 var packers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
-// packable reports whether the answer may be compressed, as its header stands. It may not
-//   - where it is not to be stored: those of sign-in hold tokens, and a length that depends on a secret beside what the caller chose
-//     tells of the secret (BREACH). What else we answer holds none.
-//   - where it has an entity tag, which is good for these bytes, and which a weak one could not stand in for: If-Match takes no weak tags.
-//     They are single resources, and small.
+// packable reports whether the answer may be compressed, going by its header. It may not
+//   - if it must not be stored: answers of sign-in hold tokens, and the compressed length of a secret beside what the caller chose gives
+//     the secret away (BREACH). Our other answers hold none.
+//   - if it has an entity tag, which stands for exactly these bytes. A weak tag would not do, since If-Match takes none. Such answers are
+//     single resources, and small.
 func (x *exchange) packable(status int) bool {
 	h := x.Header()
 	if status == http.StatusNoContent || status == http.StatusNotModified || x.signingIn {

@@ -91,7 +91,7 @@ func (s *Server) log(x *exchange, r *http.Request, route string, took time.Durat
 	s.cfg.Logger.LogAttrs(ctx, level, message, attrs...) //nolint:sloglint // one of two constants
 }
 
-// maxLoggedPath is above every path of ours; a stranger's may have any length.
+// maxLoggedPath is longer than every path of ours; others may have any length.
 const maxLoggedPath = 256
 
 func clip(path string) string {

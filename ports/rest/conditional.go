@@ -94,7 +94,7 @@ func joinLines(name string) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// refuseBlank refuses an If-Match that is there and names nothing: whoever sends it means to be careful.
+// refuseBlank refuses an If-Match without a tag: its sender means to be careful, so it must not count as absent.
 func refuseBlank(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	if lines := r.Header[headerIfMatch]; len(lines) == 1 && strings.Trim(lines[0], " \t,") == "" {

@@ -21,8 +21,8 @@ var (
 // corsMaxAge is for how many seconds a browser need not ask again.
 const corsMaxAge = "600"
 
-// cors lets pages of the configured origins read the answers, refusals too, and answers their browsers' preflights with the methods that
-// the address takes. Sign-in is a header that the page must have, no cookie: credentials are not allowed, as nothing of ours uses them.
+// cors lets pages of the configured origins read the answers, refusals included, and answers their browsers' preflights with the methods of
+// the address. Credentials are not allowed: sign-in is a header, not a cookie.
 func (s *Server) cors(mux *chi.Mux) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		if len(s.cfg.CORSOrigins) == 0 {

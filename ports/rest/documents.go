@@ -84,7 +84,7 @@ func serveDocs(w http.ResponseWriter, r *http.Request, file string) {
 	servePacked(w, r, packed)
 }
 
-// servePacked sends a gzip file as it is to who takes it, and unpacks it for who does not.
+// servePacked sends a gzip file as it is to clients that take gzip, and unpacks it for others.
 func servePacked(w http.ResponseWriter, r *http.Request, packed []byte) {
 	w.Header().Add("Vary", "Accept-Encoding")
 	if takesGzip(r.Header["Accept-Encoding"]) {

@@ -102,8 +102,8 @@ var (
 	headerPrivate    = []string{"private, no-cache"}
 )
 
-// secure sets what holds for every answer until somebody says otherwise. Strict-Transport-Security is the business of the proxy that ends
-// TLS: over plain HTTP it must not be sent, and only the proxy knows the names that it speaks for.
+// secure sets the headers of every answer, which an operation may change. Strict-Transport-Security is up to the proxy that ends TLS: over
+// plain HTTP it must not be sent, and only the proxy knows the names it serves.
 func (x *exchange) secure() {
 	h := x.Header()
 	h["X-Content-Type-Options"] = headerNoSniff

@@ -48,8 +48,8 @@ type once struct {
 	status int // that it is answered with
 }
 
-// Once has a command happen once for the Idempotency-Key that the request came with, if it came with one. created makes the answer of what
-// the command makes.
+// Once makes a command take effect once for the request's Idempotency-Key, if it has one. created makes the answer from what the command
+// made.
 func Once[M, T any](ctx context.Context, created func(made M) *Created[T]) idempotency.Once[M] {
 	x := exchangeFrom(ctx)
 	if x == nil || x.once == nil {
@@ -88,7 +88,7 @@ func validIdempotencyKey(key string) bool {
 	return key != "" && len(key) <= maxIdempotencyKey && !strings.ContainsFunc(key, invisible)
 }
 
-// hash says nothing of its parts to who has not the secret: a body may hold a password.
+// hash reveals nothing of its parts without the secret: a body may hold a password.
 func (g guards) hash(parts ...string) (sum [32]byte) {
 	m := hmac.New(sha256.New, g.secret)
 	for _, p := range parts {

@@ -12,8 +12,8 @@ import (
 	"github.com/millrace/millrace/app/limit"
 )
 
-// Limits keeps buckets of tokens, the same for all replicas of a service. Take takes n tokens and answers 0, or none and says how long
-// it takes until they are there.
+// Limits keeps buckets of tokens, the same for all replicas of a service. Take takes n tokens and gives 0, or takes none and gives the time
+// until there are n.
 type Limits interface {
 	Take(ctx context.Context, bucket string, rule limit.Rule, n int) (wait time.Duration, err error)
 }
@@ -27,13 +27,13 @@ type addressLimit struct {
 	rule limit.Rule
 }
 
-// LimitedByAddress limits op for each address by a rule of its own, instead of the one for writes: where what it does is dear, and
-// anybody may ask for it. Every request counts, answered well or not.
+// LimitedByAddress limits op for each address by a rule of its own instead of the one for writes. It is for what is costly and open to
+// anybody. Every request counts, whatever its answer.
 func LimitedByAddress(op huma.Operation, name string, rule limit.Rule) huma.Operation {
 	return with(op, metaLimit, addressLimit{name, rule})
 }
 
-// limited gives the step that limits op, nil where nothing does, and says so in its documentation. Reading is free.
+// limited gives the step that limits op, nil if it is not limited, and documents it. Reading is free.
 func (g guards) limited(op *huma.Operation) func(huma.Context, func(huma.Context)) {
 	own, named := op.Metadata[metaLimit].(addressLimit)
 	if !named && !writing(op.Method) {

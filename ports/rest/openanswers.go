@@ -8,8 +8,8 @@ import (
 
 const schemaPrefix = "#/components/schemas/"
 
-// openAnswers lets what is only answered gain fields: a client must pass over those that it does not know. What is taken stays closed,
-// because unknown fields of a request are refused. The schemas that change are none against which a request is checked.
+// openAnswers opens the schemas of what is only answered, since answers may gain fields, and clients must ignore those they do not know.
+// The schemas of requests stay closed: unknown fields of a request are refused.
 func openAnswers(document *huma.OpenAPI) {
 	taken := map[string]bool{}
 	for op := range operations(document) {

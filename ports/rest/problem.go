@@ -68,7 +68,7 @@ var (
 // statusClientGone goes into log and metrics for a caller who left before the answer; nobody receives it.
 const statusClientGone = 499
 
-// unknownOutcome is said instead of a fault's own words, because the client must decide on it whether to ask again.
+// unknownOutcome replaces a fault's own words, because the client must decide by it whether to ask again.
 const unknownOutcome = "The database's answer was lost: it is not known whether the change was stored. " +
 	"Look before trying again, or repeat with the same Idempotency-Key."
 
@@ -192,7 +192,7 @@ func (no refusal) headers() http.Header {
 	return nil
 }
 
-// usualWait is said where something of ours is away, and for how long nobody knows.
+// usualWait is the Retry-After while something of ours is away, nobody knows for how long.
 const usualWait = 2 * time.Second
 
 // seconds writes a time as Retry-After wants it: whole seconds, rounded up, at least one.
@@ -200,7 +200,7 @@ func seconds(wait time.Duration) string {
 	return strconv.FormatInt(max(1, int64((wait+time.Second-1)/time.Second)), 10)
 }
 
-// problemOfHuma translates what huma finds in a request: it has the status and sentences, some of which repeat values.
+// problemOfHuma translates what huma finds wrong with a request. Some of huma's sentences repeat values; ours do not.
 func problemOfHuma(ctx huma.Context, status int, _ string, errs ...error) huma.StatusError {
 	background := context.Background()
 	if ctx != nil {

@@ -17,7 +17,7 @@ type Need int
 const (
 	// Required makes the process unready: it cannot answer requests.
 	Required Need = iota
-	// Degrades leaves it ready and is told: requests are answered, something behind them waits.
+	// Degrades leaves it ready, and says so: requests are answered, but something behind them waits.
 	Degrades
 )
 
@@ -67,7 +67,7 @@ func (rd *readiness) serve(w http.ResponseWriter, r *http.Request, draining bool
 	_ = writeJSON(w, report) // strings and maps of them can always be written
 }
 
-// probe runs all checks at once. They go on without a caller who leaves: otherwise anybody could make them fail, and the log say so.
+// probe runs all checks at once. A caller who leaves does not cancel them: otherwise anybody could make them fail.
 func (rd *readiness) probe(ctx context.Context) readinessReport {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 	defer cancel()
@@ -100,7 +100,7 @@ func worse(status string, need Need) string {
 	return "degraded"
 }
 
-// note logs a check that changed its mind. The answer itself says no causes: they may name hosts.
+// note logs a check whose result changed, with the cause. The answer has no causes, because they may name hosts.
 func (rd *readiness) note(ctx context.Context, c Check, err error) {
 	rd.mu.Lock()
 	before := rd.failed[c.Name]

@@ -48,12 +48,12 @@ func SignedIn(op huma.Operation, roles ...principal.Role) huma.Operation {
 	return with(op, metaCaching, headerPrivate)
 }
 
-// BeforePasswordChange lets callers into op, which is SignedIn, whose password must be changed first. Everything else refuses them
-// with 403, password_change_required: another knows the password, and so may hold the token.
+// BeforePasswordChange opens op, which is SignedIn, to callers whose password must be changed first. Everything else refuses them with 403,
+// password_change_required: somebody else knows the password, and so may hold the token.
 func BeforePasswordChange(op huma.Operation) huma.Operation { return with(op, metaBefore, true) }
 
-// Cached makes the answers of op ones that may be kept as control says. Without it they are not stored at all, or, where op is
-// SignedIn, only by the caller and never used without asking again.
+// Cached sets the Cache-Control of op's answers. Without it they are not stored at all or, where op is SignedIn, only by the caller, who
+// must ask again before using them.
 func Cached(op huma.Operation, control string) huma.Operation {
 	return with(op, metaCaching, []string{control})
 }

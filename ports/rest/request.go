@@ -39,7 +39,7 @@ var (
 )
 
 // checkAddress refuses a path or query that is not well formed, a parameter that the operation does not know, one that is given twice or
-// empty (what is meant is anybody's guess), and a UUID in another spelling than that of RFC 9562: one thing has one address.
+// empty (nobody can tell what is meant), and a UUID in another spelling than that of RFC 9562: one thing has one address.
 func checkAddress(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	if !utf8.ValidString(r.URL.Path) {
@@ -62,8 +62,8 @@ func checkAddress(ctx huma.Context, next func(huma.Context)) {
 // uuidLength is that of a UUID's one spelling.
 const uuidLength = 36
 
-// isUUID reports whether s is one, so that an operation can take it as a uuid.UUID: what does not fit that type huma refuses without saying
-// what would.
+// isUUID reports whether s is one in that spelling. Operations take it as a uuid.UUID, and huma refuses what does not fit without saying
+// why.
 func isUUID(s string) bool { return len(s) == uuidLength && uuid.Validate(s) == nil }
 
 func checkPath(ctx huma.Context) error {
@@ -120,8 +120,8 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // keptBody is the largest buffer that goes back to the pool.
 const keptBody = 64 << 10
 
-// readBody takes the whole body, of the right type, in time and within limit, before the operation sees it. What goes wrong
-// while reading is the client's: a broken chunk and a body that ends early are malformed.
+// readBody reads the whole body, of the right type, in time and within limit, before the operation sees it. A failure while reading is the
+// client's fault: a broken chunk and a body that ends early are malformed.
 func readBody(limit int64) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)

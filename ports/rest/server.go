@@ -128,9 +128,9 @@ const (
 	maxHeaderBytes    = 32 << 10
 )
 
-// HTTPServer gives a http.Server with the limits set, for h of this server's handlers. The caller listens and shuts down. What net/http
-// refuses before there is a request, a malformed one with 400 and too long a header with 431, it answers in plain text: it lets nobody in
-// there, and writing HTTP beside it on the connection would risk more than that is worth.
+// HTTPServer gives an http.Server with the limits set, for one of this server's handlers. The caller listens and shuts down. What net/http
+// refuses before there is a request, malformed (400) or with too long a header (431), it answers in plain text: there is no safe way to
+// change that.
 func (s *Server) HTTPServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,

@@ -6,20 +6,20 @@ import (
 	"github.com/millrace/millrace/app/principal"
 )
 
-// Access says what the caller of a good token may do now: a token is good for a while, and its user's rights may have changed since.
-// The error is of kind Unauthenticated where the user is gone.
+// Access says what the bearer of a good token may do now: rights may have changed since it was issued. The error is of kind Unauthenticated
+// if the user is gone.
 type Access interface {
 	Check(p principal.Principal) (principal.Principal, error)
 }
 
-// Service is what one service brings to the edge of its own operations. Services share nothing, in one process either: each asks its
-// own database.
+// Service is what one service brings to the edge of its operations. Services share nothing, even in one process: each asks its own
+// database.
 type Service struct {
 	// Access knows whose rights changed lately; nil takes each token at its word.
 	Access Access
 	// Limits keeps count of what is limited; nil limits nothing.
 	Limits Limits
-	// Secret keys the hashes by which requests with an idempotency key are known again; the same for all replicas.
+	// Secret keys the hashes by which a request with an idempotency key is recognised; the same for all replicas.
 	Secret []byte
 }
 
@@ -45,7 +45,7 @@ type guards struct {
 	secret []byte
 }
 
-// guardsOf gives the guards of the service that registers on api, none where api is nobody's.
+// guardsOf gives the guards of the service that registers on api, none if api belongs to no service.
 func guardsOf(api huma.API) guards {
 	if s, ok := api.(serviceAPI); ok {
 		return s.guards

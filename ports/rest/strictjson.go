@@ -45,8 +45,7 @@ func readJSON(data []byte, v any) error {
 	return nil
 }
 
-// boundless reads a number beyond float64 as infinite. It is well-formed JSON: to refuse it is the schema's, or misfit's, who name
-// its place.
+// boundless reads a number beyond float64 as infinite. It is well-formed JSON; the schema or misfit refuse it and name its place.
 var boundless = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
 	if d.PeekKind() != '0' {
 		return errors.ErrUnsupported
@@ -79,8 +78,8 @@ func malformed(data []byte, err error) error {
 // takes the place out of it.
 const misfitAt = "does not fit at "
 
-// misfit is for what the schema let pass and the type cannot hold: a number beyond 64 bits, or a whole one that is written with a
-// point or an exponent.
+// misfit is the error for what passes the schema and the type cannot hold: a number beyond 64 bits, or a whole number written with a point
+// or an exponent.
 func misfit(err error) error {
 	var place strings.Builder
 	place.WriteString("body")

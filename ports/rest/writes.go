@@ -14,14 +14,14 @@ import (
 var writesRule = limit.Rule{Burst: 200, Per: 2 * time.Second}
 
 const (
-	// ownWrites of a caller in a quiet second are let pass, and counted in the database only together with what follows: who writes
-	// seldom costs it nothing. So what replicas know of each other is wrong by that many, per second and replica.
+	// ownWrites of a caller pass in a quiet second, and are counted in the database only with those that follow: callers who seldom write
+	// cost it nothing. Replicas may let a limit overshoot by that many a second each.
 	ownWrites = 4
-	// Tokens are drawn from the database by the fewest at first and, the more are used up, by twice as many, up to the most.
+	// Tokens are drawn from the database in chunks that double from the fewest to the most as they are used up.
 	fewestDrawn, mostDrawn = 4, 20
-	// What is not used so long after it was drawn has lapsed: the bucket in the database is filling again.
+	// drawnFor is how long after a draw its tokens lapse: meanwhile the bucket in the database fills again.
 	drawnFor = time.Second
-	// drawTimeout bounds a draw: somebody waits for it. It goes on without who asked, for the others that wait.
+	// drawTimeout bounds a draw. It goes on when its caller leaves, for others who wait for it.
 	drawTimeout = 5 * time.Second
 )
 
@@ -59,7 +59,7 @@ type writes struct {
 type share struct {
 	since   time.Time // of the first of its own writes, or of the last draw
 	owed    int       // writes that the database does not know of yet
-	drawn   bool      // own writes are over
+	drawn   bool      // the own writes are used up
 	tokens  int
 	next    int       // how many to draw
 	refused time.Time // until when there is no use in asking
@@ -110,7 +110,7 @@ func (w *writes) take(ctx context.Context, who writer, clock func() time.Time) e
 	}
 }
 
-// share gives who's, as good as new where it has lapsed. Called with the lock.
+// share gives the caller's share, a new one where the last has lapsed. The lock is held.
 func (w *writes) share(who writer, now time.Time) *share {
 	s, ok := w.shares[who]
 	if !ok {
@@ -174,7 +174,7 @@ func (w *writes) draw(ctx context.Context, who writer, s *share, d *draw, clock 
 	s.tokens, s.owed, s.next = got-s.owed, 0, min(2*s.next, mostDrawn)
 }
 
-// drawn ends a draw, be it by a panic.
+// drawn ends a draw, even after a panic.
 func (w *writes) drawn(s *share, d *draw) {
 	w.mu.Lock()
 	s.drawing = nil
@@ -182,8 +182,8 @@ func (w *writes) drawn(s *share, d *draw) {
 	close(d.done)
 }
 
-// takeSome takes most tokens or, where so many are not there, as many as are, but not less than fewest; or it says how long it takes
-// until those are there.
+// takeSome takes most tokens or, if there are fewer, all there are. If there are fewer than fewest it takes none and gives the time until
+// there are so many.
 func (w *writes) takeSome(ctx context.Context, bucket string, fewest, most int) (got int, wait time.Duration, err error) {
 	wait, err = w.limits.Take(ctx, bucket, writesRule, most)
 	if err != nil || wait == 0 {

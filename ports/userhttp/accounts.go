@@ -16,7 +16,7 @@ import (
 	"github.com/millrace/millrace/ports/rest"
 )
 
-// registrations are dear, and anybody may ask for one: each hashes a password.
+// registrations are costly, since each hashes a password, and open to anybody.
 var registrations = limit.Rule{Burst: 30, Per: time.Minute}
 
 func (h routes) accounts(api huma.API) {

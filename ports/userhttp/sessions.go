@@ -42,7 +42,7 @@ func (h routes) sessions(api huma.API) {
 	}), h.endSessions)
 }
 
-// unstored makes op one that needs a sign-in, be it with a password that must be changed, and whose answers nobody keeps.
+// unstored makes op need a sign-in, even one with a password that must be changed, and its answers stored by nobody.
 func unstored(op huma.Operation) huma.Operation {
 	return rest.Cached(rest.BeforePasswordChange(rest.SignedIn(op)), "no-store")
 }
