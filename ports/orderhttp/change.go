@@ -18,7 +18,7 @@ type placeOrderInput struct {
 		UserID   string `json:"user_id,omitempty" format:"uuid" minLength:"36" maxLength:"36" doc:"For whom an admin orders, known or not"`
 		Items    []Item `json:"items" minItems:"1" maxItems:"100" nullable:"false"`
 		Currency string `json:"currency" minLength:"3" maxLength:"3" doc:"ISO 4217" example:"EUR"`
-		Note     string `json:"note,omitempty" maxLength:"1000"`
+		Note     string `json:"note,omitempty" maxLength:"1000" nullable:"true"`
 	}
 }
 
@@ -55,7 +55,7 @@ type updateOrderInput struct {
 	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body struct {
 		Items rest.Optional[[]Item] `json:"items,omitempty" minItems:"1" maxItems:"100" doc:"All of the order's items; absent: they stay"`
-		Note  rest.Optional[string] `json:"note,omitempty" maxLength:"1000" doc:"null clears it; absent: it stays"`
+		Note  rest.Optional[string] `json:"note,omitempty" maxLength:"1000" nullable:"true" doc:"null clears it; absent: it stays"`
 	}
 }
 
@@ -91,7 +91,7 @@ type cancelOrderInput struct {
 
 	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body *struct {
-		Reason string `json:"reason,omitempty" maxLength:"500"`
+		Reason string `json:"reason,omitempty" maxLength:"500" nullable:"true"`
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/millrace/millrace/app/fault"
 )
 
-// Optional is a field of a body that is merged: absent, null, or a value. Tag it omitempty, so that it is not required.
+// Optional is a field of a body that is merged: absent, null, or a value. Tag it omitempty, so that it is not required, and
+// nullable:"true" where null clears it.
 type Optional[T any] struct {
 	Given bool // it was there, be it null
 	Null  bool
@@ -34,7 +35,7 @@ func (o Optional[T]) MarshalJSON() ([]byte, error) {
 	return json.Marshal(o.Value)
 }
 
-// Schema implements huma.SchemaProvider: that of a T, or null.
+// Schema implements huma.SchemaProvider: that of a T.
 func (Optional[T]) Schema(registry huma.Registry) *huma.Schema {
 	t := reflect.TypeFor[T]()
 	s := registry.Schema(t, true, t.Name())
@@ -42,7 +43,7 @@ func (Optional[T]) Schema(registry huma.Registry) *huma.Schema {
 		return s
 	}
 	own := *s
-	own.Nullable = true
+	own.Nullable = false
 	own.PrecomputeMessages()
 	return &own
 }

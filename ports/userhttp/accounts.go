@@ -52,8 +52,8 @@ type registerInput struct {
 	rest.Idempotent
 
 	Body struct {
-		Email    string `json:"email" doc:"Compared without case"`
-		Name     string `json:"name"`
+		Email    string `json:"email" doc:"At most 254 bytes; compared without case" example:"ada@example.com"`
+		Name     string `json:"name" doc:"1 to 200 characters" example:"Ada"`
 		Password string `json:"password" doc:"8 to 128 characters; no common one, nor e-mail address or name" example:"gristmill by the river"`
 	}
 }
@@ -93,9 +93,9 @@ type updateInput struct {
 
 	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body struct {
-		Email           rest.Optional[string]         `json:"email,omitempty" doc:"One's own new one needs current_password"`
-		Name            rest.Optional[string]         `json:"name,omitempty"`
-		Role            rest.Optional[principal.Role] `json:"role,omitempty" doc:"user, publisher, operator or admin; admins only"`
+		Email           rest.Optional[string]         `json:"email,omitempty" doc:"At most 254 bytes; one's own new one needs current_password"`
+		Name            rest.Optional[string]         `json:"name,omitempty" doc:"1 to 200 characters"`
+		Role            rest.Optional[principal.Role] `json:"role,omitempty" enum:"user,publisher,operator,admin" doc:"Admins only"`
 		CurrentPassword string                        `json:"current_password,omitempty"`
 	}
 }
