@@ -30,10 +30,10 @@ func (s *Store) SignedInFrom(ctx context.Context, mark command.AddressMark, at t
 func (t tx) RememberAddress(ctx context.Context, mark command.AddressMark, userID uuid.UUID, until time.Time) error {
 	_, err := t.Exec(ctx, "INSERT INTO sign_in_addresses (mark, user_id, expires_at) VALUES (?, ?, ?) "+
 		t.dialect.Upsert("mark", "expires_at"), mark[:], userID[:], sqldb.Micros(until))
-	return done("remember an address", err)
+	return wrap("remember an address", err)
 }
 
 func (t tx) forgetAddresses(ctx context.Context, userID uuid.UUID) error {
 	_, err := t.Exec(ctx, "DELETE FROM sign_in_addresses WHERE user_id = ?", userID[:])
-	return done("forget the addresses of a user", err)
+	return wrap("forget the addresses of a user", err)
 }

@@ -49,14 +49,14 @@ func (t tx) InsertSession(ctx context.Context, s user.Session) error {
 	_, err := t.Exec(ctx, "INSERT INTO sessions ("+sessionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		s.ID[:], s.UserID[:], s.Generation, s.Issued, sqldb.Micros(s.CreatedAt), sqldb.Micros(s.LastUsedAt), sqldb.Micros(s.ExpiresAt),
 		s.Client.Agent, s.Client.Address)
-	return done("insert a session", err)
+	return wrap("insert a session", err)
 }
 
 // InsertRefreshToken implements command.Tx.
 func (t tx) InsertRefreshToken(ctx context.Context, hash user.RefreshTokenHash, s user.Session) error {
 	_, err := t.Exec(ctx, "INSERT INTO refresh_tokens (hash, session_id, generation, expires_at) VALUES (?, ?, ?, ?)",
 		hash[:], s.ID[:], s.Generation, sqldb.Micros(s.Ends()))
-	return done("insert a refresh token", err)
+	return wrap("insert a refresh token", err)
 }
 
 // SessionForUpdate implements command.Tx.
@@ -73,13 +73,13 @@ func (t tx) UpdateSession(ctx context.Context, s user.Session) error {
 	_, err := t.Exec(ctx,
 		"UPDATE sessions SET generation = ?, issued = ?, last_used_at = ?, expires_at = ?, agent = ?, address = ? WHERE id = ?",
 		s.Generation, s.Issued, sqldb.Micros(s.LastUsedAt), sqldb.Micros(s.ExpiresAt), s.Client.Agent, s.Client.Address, s.ID[:])
-	return done("update a session", err)
+	return wrap("update a session", err)
 }
 
 // EndSession implements command.Tx.
 func (t tx) EndSession(ctx context.Context, id uuid.UUID) error {
 	_, err := t.Exec(ctx, "DELETE FROM sessions WHERE id = ?", id[:])
-	return done("delete a session", err)
+	return wrap("delete a session", err)
 }
 
 // EndSessions implements command.Tx. The rows go by their primary key, as EndSession's do: no other way locks rows of others.
@@ -87,11 +87,11 @@ func (t tx) EndSessions(ctx context.Context, userID uuid.UUID, keep int, except 
 	rows, err := t.Query(ctx, "SELECT id FROM sessions WHERE user_id = ? AND id <> ? ORDER BY id DESC LIMIT ? OFFSET ?",
 		userID[:], except[:], math.MaxInt32, keep)
 	if err != nil {
-		return fmt.Errorf("read sessions: %w", err)
+		return wrap("read sessions", err)
 	}
 	ids, err := sqldb.Collect(rows, scanID)
 	if err != nil {
-		return fmt.Errorf("read sessions: %w", err)
+		return wrap("read sessions", err)
 	}
 	for _, id := range ids {
 		if err := t.EndSession(ctx, id); err != nil {
@@ -114,11 +114,4 @@ func scanSession(r sqldb.Scanner) (s user.Session, err error) {
 	}
 	s.CreatedAt, s.LastUsedAt, s.ExpiresAt = sqldb.FromMicros(createdAt), sqldb.FromMicros(lastUsedAt), sqldb.FromMicros(expiresAt)
 	return s, nil
-}
-
-func done(what string, err error) error {
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
 }

@@ -107,3 +107,10 @@ func stored(what string, err error) error {
 	}
 	return fmt.Errorf("%s a user: %w", what, err)
 }
+
+func wrap(what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
