@@ -125,8 +125,8 @@ func (a *Access) Purge(ctx context.Context, most int) (int64, error) {
 	if err != nil || len(old) == 0 {
 		return 0, wrap("read old changes of access", err)
 	}
-	// By primary key, and only what was not noted again meanwhile.
-	_, err = a.db.single(ctx, "DELETE FROM access_changes WHERE user_id IN "+Placeholders(len(old))+" AND noted_at < "+
+	// By primary key, as in Purge, and only what was not noted again meanwhile.
+	_, err = a.db.single(ctx, "DELETE FROM access_changes WHERE user_id IN "+Placeholders(len(old))+" AND noted_at + 0 < "+
 		a.db.dialect.now()+" - ?"+a.db.dialect.Limit(len(old)), append(old, (a.lasts+accessMargin).Microseconds())...)
 	if err != nil {
 		return 0, fmt.Errorf("purge changes of access: %w", err)

@@ -95,8 +95,8 @@ func (p *Purge) Step(ctx context.Context, most int) (met int, err error) {
 	return met, err
 }
 
-// step reads without locks and deletes by primary key, so that it waits for nobody who writes elsewhere in the table; and only what has
-// not been given another time meanwhile.
+// step reads without locks and deletes what has not been given another time meanwhile. It deletes by primary key, as whoever changes such
+// rows does, so that the two cannot wait for each other: the sum keeps MySQL from going by the index of the time.
 func (p *Purge) step(ctx context.Context, e Expiring, most int) (met int, err error) {
 	until := Micros(p.now().Add(-e.Kept))
 	key := slices.Concat(e.Names, []string{e.ID})
@@ -112,8 +112,12 @@ func (p *Purge) step(ctx context.Context, e Expiring, most int) (met int, err er
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	_, err = p.db.single(ctx, "DELETE FROM "+e.Table+" WHERE "+e.ID+" IN "+Placeholders(len(ids))+" AND "+e.Time+" <= ?"+
-		p.db.dialect.Limit(len(ids)), append(ids, until)...)
+	query := "DELETE FROM " + e.Table + " WHERE " + e.ID + " IN " + Placeholders(len(ids)) + " AND " + e.Time + " + 0 <= ?" +
+		p.db.dialect.Limit(len(ids))
+	err = p.db.aside(ctx, func(ctx context.Context, tx *Tx) error {
+		_, err := tx.Exec(ctx, query, append(ids, until)...)
+		return err
+	})
 	return len(ids), err
 }
 
@@ -123,10 +127,10 @@ func (p *Purge) oneByOne(ctx context.Context, e Expiring, rows *Rows, until int6
 	if err != nil || len(keys) == 0 {
 		return 0, err
 	}
-	query := "DELETE FROM " + e.Table + " WHERE " + strings.Join(e.Names, " = ? AND ") + " = ? AND " + e.ID + " = ? AND " + e.Time + " <= ?"
-	err = p.db.Atomically(ctx, func(ctx context.Context, tx *Tx) error {
+	where := strings.Join(e.Names, " = ? AND ") + " = ? AND " + e.ID + " = ? AND " + e.Time + " + 0 <= ?"
+	err = p.db.aside(ctx, func(ctx context.Context, tx *Tx) error {
 		for _, key := range keys {
-			if _, err := tx.Exec(ctx, query, append(key, until)...); err != nil {
+			if _, err := tx.Exec(ctx, "DELETE FROM "+e.Table+" WHERE "+where, append(key, until)...); err != nil {
 				return err
 			}
 		}
