@@ -15,8 +15,11 @@ func (o *Outbox) Acquire(ctx context.Context, holder string, ttl time.Duration) 
 	now := o.db.dialect.now()
 	taken, err := o.db.single(ctx, "UPDATE lease SET holder = ?, epoch = epoch + 1, expires_at = "+now+
 		" + ? WHERE name = 'relay' AND expires_at < "+now, holder, ttl.Microseconds())
-	if err != nil || taken == 0 {
+	if err != nil {
 		return 0, false, err
+	}
+	if taken == 0 {
+		return 0, false, o.bound(ctx, ttl)
 	}
 	err = o.db.QueryRow(ctx, "SELECT epoch FROM lease WHERE name = 'relay' AND holder = ?", holder).Scan(&epoch)
 	if errors.Is(err, sql.ErrNoRows) { // another took it before we could look
@@ -26,6 +29,23 @@ func (o *Outbox) Acquire(ctx context.Context, holder string, ttl time.Duration) 
 		return 0, false, fmt.Errorf("read the lease: %w", err)
 	}
 	return epoch, true, nil
+}
+
+// bound shortens a lease that ends later than one taken now would: the database's clock went back since, and nobody could take it over
+// until the clock is there again. Its holder, if there still is one, renews it or stops within ttl.
+func (o *Outbox) bound(ctx context.Context, ttl time.Duration) error {
+	now := o.db.dialect.now()
+	var beyond bool
+	err := o.db.QueryRow(ctx, "SELECT expires_at > "+now+" + ? FROM lease WHERE name = 'relay'", ttl.Microseconds()).Scan(&beyond)
+	if err != nil {
+		return fmt.Errorf("read the lease: %w", err)
+	}
+	if !beyond {
+		return nil
+	}
+	_, err = o.db.single(ctx, "UPDATE lease SET expires_at = "+now+" + ? WHERE name = 'relay' AND expires_at > "+now+" + ?",
+		ttl.Microseconds(), ttl.Microseconds())
+	return err
 }
 
 // Renew implements router.Outbox.

@@ -88,7 +88,7 @@ func scanPublished(r Scanner) (p router.Published, err error) {
 	return p, nil
 }
 
-// Purge implements router.Outbox. It goes by stream sequence, where the oldest stand first and an index leads.
+// Purge implements router.Outbox.
 func (o *Outbox) Purge(ctx context.Context, age time.Duration, limit int) (deleted int64, err error) {
 	ids, err := o.purgeable(ctx, Micros(o.cfg.Now().Add(-age)), limit)
 	if err != nil || len(ids) == 0 {
@@ -102,17 +102,44 @@ func (o *Outbox) Purge(ctx context.Context, age time.Duration, limit int) (delet
 	return deleted, err
 }
 
-func (o *Outbox) purgeable(ctx context.Context, publishedBefore int64, limit int) ([]any, error) {
-	rows, err := o.db.Query(ctx, `SELECT id FROM outbox WHERE stream_sequence > 0 AND published_at < ? ORDER BY stream_sequence LIMIT ?`,
-		publishedBefore, limit)
+// purgeable gives up to limit rows that were published before. Rows are published about in the order of their IDs, so it looks at the
+// oldest and stops where all of them are fresh: an hour of published rows are millions, which no purge may read to find that nothing is
+// over.
+func (o *Outbox) purgeable(ctx context.Context, before int64, limit int) (ids []any, err error) {
+	for after := int64(0); ; {
+		rows, err := o.oldest(ctx, after, before, limit)
+		if err != nil {
+			return nil, err
+		}
+		found := len(ids)
+		for _, r := range rows {
+			if r.over && len(ids) < limit {
+				ids = append(ids, r.id)
+			}
+		}
+		if len(ids) == found || len(ids) == limit || len(rows) < limit {
+			return ids, nil
+		}
+		after = rows[len(rows)-1].id
+	}
+}
+
+type publishedRow struct {
+	id   int64
+	over bool
+}
+
+// oldest reads published rows by their IDs. COALESCE keeps the databases from an index by which they would have to sort all of them.
+func (o *Outbox) oldest(ctx context.Context, after, publishedBefore int64, limit int) ([]publishedRow, error) {
+	rows, err := o.db.Query(ctx, `SELECT id, published_at < ? FROM outbox WHERE id > ? AND COALESCE(stream_sequence, 0) > 0
+		ORDER BY id LIMIT ?`, publishedBefore, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	return Collect(rows, func(r Scanner) (any, error) {
-		var id int64
-		if err := r.Scan(&id); err != nil {
-			return nil, fmt.Errorf("read the outbox: %w", err)
+	return Collect(rows, func(r Scanner) (row publishedRow, err error) {
+		if err := r.Scan(&row.id, &row.over); err != nil {
+			return row, fmt.Errorf("read the outbox: %w", err)
 		}
-		return id, nil
+		return row, nil
 	})
 }

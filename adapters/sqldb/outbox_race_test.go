@@ -147,3 +147,59 @@ func TestIDsOfPurgedRowsDoNotComeBack(t *testing.T) {
 		require.Greater(t, k.pending()[0].ID, last.ID)
 	})
 }
+
+// What is kept for an hour is looked at every few seconds: looking at all of it would keep the database busy with nothing else.
+func TestPurgeReadsNoMoreThanItsStepWhereNothingIsOver(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		k.published(1, k.lease())
+		random := map[sqldb.Dialect]string{sqldb.SQLite: "randomblob(16)", sqldb.MySQL: "UNHEX(MD5(UUID()))"}[k.db.Dialect()]
+		for range 16 { // doubles
+			require.NoError(t, k.db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+				_, err := tx.Exec(ctx, `INSERT INTO outbox (message_id, topic, partition_key, sequence, metadata, payload, created_at,
+					published_at, stream_sequence) SELECT `+random+`, topic, partition_key, sequence, metadata, payload, created_at,
+					published_at, stream_sequence FROM outbox`)
+				return err
+			}))
+		}
+		quickest := func(work func()) time.Duration {
+			least := time.Hour
+			for range 5 {
+				began := time.Now()
+				work()
+				least = min(least, time.Since(began))
+			}
+			return least
+		}
+		all := quickest(func() { count(t, k.db, "SELECT COUNT(*) FROM outbox WHERE published_at < 0") })
+		step := quickest(func() {
+			deleted, err := k.outbox.Purge(t.Context(), time.Hour, 100)
+			require.NoError(t, err)
+			require.Zero(t, deleted)
+		})
+		require.Less(t, step, all/4)
+	})
+}
+
+// A key that the broker refuses stays in front for ever.
+func TestPurgeLooksBehindRowsThatWait(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		const held, over, step = 25, 7, 10
+		for n := range held {
+			require.NoError(t, k.publish(t.Context(), int64(n+1)))
+		}
+		epoch := k.lease()
+		var marks []router.Published
+		for n := range over {
+			require.NoError(t, k.publish(t.Context(), int64(held+n+1)))
+		}
+		for _, row := range k.pending()[held:] {
+			marks = append(marks, router.Published{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: uint64(row.ID)})
+		}
+		require.NoError(t, k.outbox.Mark(t.Context(), epoch, marks))
+		k.clock.advance(2 * time.Hour)
+		deleted, err := k.outbox.Purge(t.Context(), time.Hour, step)
+		require.NoError(t, err)
+		require.EqualValues(t, over, deleted)
+		require.Len(t, k.pending(), held)
+	})
+}

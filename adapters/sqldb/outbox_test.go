@@ -181,6 +181,29 @@ func TestLeaseHasOneHolderAndAMarkNeedsItsEpoch(t *testing.T) {
 	})
 }
 
+// A crash and a clock that is set back, or a standby whose clock is behind: the lease would stand until the clock is there again.
+func TestLeaseDoesNotOutlastAClockThatWentBack(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		const ttl = 300 * time.Millisecond
+		_, held, err := k.outbox.Acquire(t.Context(), "first", ttl)
+		require.NoError(t, err)
+		require.True(t, held)
+		require.NoError(t, k.db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+			_, err := tx.Exec(ctx, "UPDATE lease SET expires_at = expires_at + ?", time.Hour.Microseconds())
+			return err
+		}))
+		began := time.Now()
+		_, held, err = k.outbox.Acquire(t.Context(), "second", ttl)
+		require.NoError(t, err)
+		require.False(t, held, "the holder may still be there, and has until the end of its time")
+		require.Eventually(t, func() bool {
+			_, held, err = k.outbox.Acquire(t.Context(), "second", ttl)
+			return err == nil && held
+		}, 5*time.Second, 20*time.Millisecond)
+		require.GreaterOrEqual(t, time.Since(began), ttl-50*time.Millisecond)
+	})
+}
+
 func TestPoisonMessageCarriesEverything(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		e := event("a", 1)
