@@ -18,7 +18,7 @@ const (
 	MetaPoisonAttempts  = "millrace-poison-attempts" // decimal
 	MetaPoisonFirst     = "millrace-poison-first"    // RFC 3339
 	MetaPoisonLast      = "millrace-poison-last"     // RFC 3339
-	MetaPoisonOmitted   = "millrace-poison-omitted"  // "payload": it was too large to go along; absent elsewhere
+	MetaPoisonOmitted   = "millrace-poison-omitted"  // "metadata", "payload" or both: too large to go along; absent elsewhere
 	MetaRound           = "millrace-round"           // how often the message was requeued, decimal; absent: never
 	MetaDeduplicationID = "Nats-Msg-Id"              // by which the broker tells repeats, where it is not the event's ID
 )

@@ -19,6 +19,9 @@ const poisonPrefix = "millrace-poison-"
 
 // SendBack implements command.Tx.
 func (t tx) SendBack(ctx context.Context, p event.Poison) error {
+	if strings.Contains(p.Metadata[router.MetaPoisonOmitted], "payload") {
+		return event.ErrPayloadOmitted
+	}
 	err := t.outbox.Add(ctx, t.Tx, sqldb.Entry{
 		MessageID: p.RequeueID(),
 		Topic:     contract.RequeueTopic(p.Consumer),

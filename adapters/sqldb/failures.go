@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -79,8 +80,12 @@ func (f *Failures) GiveUp(ctx context.Context, failure router.Failure, count rou
 			MessageID: id, Topic: contract.PoisonTopic(failure.Consumer), Key: failure.Event.Key,
 			Metadata: poisonMetadata(id, failure, count), Payload: failure.Event.Data,
 		}
+		omitted := omitMetadata(entry.Metadata)
 		if entry.size() > maxEntry { // it stands in its stream; that it failed must be told all the same
-			entry.Payload, entry.Metadata[router.MetaPoisonOmitted] = nil, "payload"
+			entry.Payload, omitted = nil, append(omitted, "payload")
+		}
+		if len(omitted) > 0 {
+			entry.Metadata[router.MetaPoisonOmitted] = strings.Join(omitted, ", ")
 		}
 		return f.outbox.Add(ctx, tx, entry)
 	})

@@ -253,6 +253,29 @@ func TestPoisonMessageIsOneThatEveryBrokerTakes(t *testing.T) {
 	})
 }
 
+// Bytes that are no text weigh five times as much once they are quoted, and JetStream refuses headers of more than 64 KiB: what nobody
+// takes, nobody would see.
+func TestPoisonMessageKeepsAsMuchMetadataAsABrokerTakes(t *testing.T) {
+	eachKeeper(t, false, func(t *testing.T, k *keeper) {
+		f := k.failure(event("a", 1), 0)
+		f.Metadata["bytes"], f.Metadata["text"], f.Metadata["small"] = strings.Repeat("\xff", 40<<10), strings.Repeat("a", 50<<10), "kept"
+		require.NoError(t, k.giveUp(f))
+		m, err := k.pending()[0].Metadata()
+		require.NoError(t, err)
+		size := 0
+		for key, value := range m {
+			size += len(key) + len(value) + len(": \r\n")
+		}
+		require.LessOrEqual(t, size, 62<<10)
+		require.NotContains(t, m, "bytes")
+		require.Len(t, m["text"], 50<<10)
+		require.Equal(t, "kept", m["small"])
+		require.Equal(t, "metadata", m[router.MetaPoisonOmitted])
+		require.Equal(t, f.Event.ID, m[contract.MetaID])
+		require.Equal(t, k.pending()[0].Payload, []byte(f.Event.Data))
+	})
+}
+
 func TestPageOfTheOutboxIsBoundedInBytes(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		const n = 40

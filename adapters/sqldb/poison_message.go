@@ -1,6 +1,8 @@
 package sqldb
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,4 +53,42 @@ func clip(s string, n int) string {
 		s = s[:n]
 	}
 	return strings.TrimSpace(s)
+}
+
+// maxMetadata is less than the 64 KiB of headers that JetStream takes: each has a separator, and the broker's adapter adds its own.
+const maxMetadata = 60 << 10
+
+// omitMetadata takes foreign values out of m, the longest first and those of the envelope last, until a broker takes the others. It
+// says what it left out: "metadata", or nothing.
+func omitMetadata(m map[string]string) (omitted []string) {
+	size := 0
+	var foreign []string
+	for key, value := range m {
+		size += headerSize(key, value)
+		if !strings.HasPrefix(key, "millrace-") && key != router.MetaDeduplicationID {
+			foreign = append(foreign, key)
+		}
+	}
+	slices.SortFunc(foreign, func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(m[b]), len(m[a])), strings.Compare(a, b))
+	})
+	for _, key := range foreign {
+		if size <= maxMetadata {
+			break
+		}
+		size -= headerSize(key, m[key])
+		delete(m, key)
+		omitted = []string{"metadata"}
+	}
+	return omitted
+}
+
+func headerSize(key, value string) int { return len(key) + len(value) + len(": \r\n") }
+
+// rank puts the envelope last.
+func rank(key string) int {
+	if strings.HasPrefix(key, "ce-") {
+		return 1
+	}
+	return 0
 }

@@ -17,6 +17,8 @@ var (
 		"Somebody has decided about this poison message already.")
 	ErrNoConsumer = fault.New(fault.Conflict, "poison_without_consumer",
 		"The poison message names no consumer that it could go back to.")
+	ErrPayloadOmitted = fault.New(fault.Conflict, "poison_without_payload",
+		"The message was too large to be kept whole: it stands in its stream alone, and without its payload it cannot go back.")
 )
 
 // Status says what became of a poison message.

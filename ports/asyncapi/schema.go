@@ -86,7 +86,7 @@ var poison = []header{
 	{name: "millrace-poison-attempts", says: "How often it was tried", schema: object{"pattern": "^[0-9]+$"}},
 	{name: "millrace-poison-first", says: "When it failed first", schema: object{"format": "date-time"}},
 	{name: "millrace-poison-last", says: "When it failed last", schema: object{"format": "date-time"}},
-	{name: "millrace-poison-omitted", says: "payload, where that was too large to go along", optional: true},
+	{name: "millrace-poison-omitted", says: "metadata, payload or both, where they were too large to go along", optional: true},
 	requeue[0].maybe(),
 }
 

@@ -72,8 +72,10 @@ func described() rest.Descriptions {
 			},
 			"requeue-poison": {
 				Text: "It goes back under its own event ID, so that what the consumer has applied already changes nothing. " +
-					"It is `resolved` once it was applied, and `open` again if it fails again.",
-				Problems: []*fault.Error{event.ErrPoisonNotFound, event.ErrPoisonNotOpen, event.ErrNoConsumer}, Answer: exampleRequeued(),
+					"It stays `requeued`; if its consumer gives it up again, that is a poison message of its own.",
+				Problems: []*fault.Error{
+					event.ErrPoisonNotFound, event.ErrPoisonNotOpen, event.ErrNoConsumer, event.ErrPayloadOmitted,
+				}, Answer: exampleRequeued(),
 			},
 		},
 	}

@@ -175,6 +175,15 @@ func requeuedNonsense(t *testing.T, b Bench) {
 	require.NoError(t, err, "a broker takes it")
 }
 
+func requeuedWithoutPayload(t *testing.T, b Bench) {
+	c := poisoned(uuid.NewString(), "order-customers", 0)
+	c.Message.Data, c.Message.Metadata[router.MetaPoisonOmitted] = nil, "metadata, payload"
+	store(t, b, c)
+	require.ErrorIs(t, requeue(t, b, uuid.MustParse(c.GivenUp.ID)), event.ErrPayloadOmitted)
+	require.Empty(t, sentBack(t, b), "its consumer would take the empty payload for the event's")
+	require.Equal(t, event.StatusOpen, poisonQueue(t, b)[0].Status)
+}
+
 func undoneRequeue(t *testing.T, b Bench) {
 	c := poisoned(uuid.NewString(), "order-customers", 0)
 	store(t, b, c)

@@ -50,6 +50,7 @@ func Run(t *testing.T, each Each) {
 		"poison of any content is kept byte for byte":                 foreignPoison,
 		"poison is a failure in the event's outcomes":                 poisonInOutcomes,
 		"requeueing from 16 callers at once sends back once":          requeuedOnce,
+		"message that was kept without its payload stays":             requeuedWithoutPayload,
 		"requeued message keeps its event ID and goes to one topic":   requeuedMessage,
 		"requeued nonsense can be published":                          requeuedNonsense,
 		"requeueing that is undone sends nothing back":                undoneRequeue,
