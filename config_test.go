@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/adapters/sqldb"
 )
 
 // freeAddr gives a loopback address that nobody listens on.
@@ -133,4 +135,18 @@ func TestUnknownFlagsAndCommandsExitWithUsage(t *testing.T) {
 	out, errs := &lockedBuffer{}, &lockedBuffer{}
 	require.Zero(t, run(t.Context(), []string{"version"}, out, errs, nil))
 	require.NotEmpty(t, out.String())
+}
+
+// A flood of sign-ins keeps three times 46 MiB alive: a heap of five times that would be more than the containers of small systems have.
+func TestHeapOfAProcessThatHashesPasswordsGrowsLittle(t *testing.T) {
+	t.Parallel()
+	server := config{Dialect: sqldb.MySQL, Broker: brokerNATS}
+	for services, want := range map[string]int{serviceUser: 100, serviceOrder: 400, serviceEvent: 400} {
+		c := server
+		c.Services = []string{services}
+		require.Equal(t, want, c.gcPercent(), services)
+	}
+	server.Services = []string{serviceUser, serviceOrder, serviceEvent}
+	require.Equal(t, 100, server.gcPercent())
+	require.Equal(t, 200, config{Services: server.Services}.gcPercent(), "embedded")
 }
