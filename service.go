@@ -77,7 +77,7 @@ func (s *service) run(ctx context.Context) error {
 		}
 		if s.router != nil {
 			consuming.Go(func() {
-				errs[1] = s.router.Run(ctx)
+				errs[1] = s.drained(ctx, s.router.Run(ctx))
 				stop() // a service whose consumers ended is none
 			})
 		}
@@ -87,6 +87,16 @@ func (s *service) run(ctx context.Context) error {
 	stopRelay()
 	relaying.Wait()
 	return errors.Join(errs[0], errs[1])
+}
+
+// drained is what became of the consumers. Those that were asked to end and could not in time, because a handler is slow or the broker
+// stands still, have not failed: what they leave comes again.
+func (s *service) drained(ctx context.Context, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	s.log.WarnContext(ctx, "consumers were cut off", "error", err)
+	return nil
 }
 
 func (s *service) work(ctx context.Context, work func(ctx context.Context) error) {

@@ -1,0 +1,26 @@
+//go:build unix
+
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/adapters/natsjs/natstest"
+)
+
+// A broker that stands still is no failure of a process that ends: whoever runs it would look for one.
+func TestDrainSucceedsThoughTheBrokerStandsStill(t *testing.T) {
+	t.Parallel()
+	broker := natstest.Start(t)
+	n := start(t, "--data-dir="+t.TempDir(), "--broker-url="+broker.URL())
+	n.ready().types(n.admin(), "", 1) // its consumers work
+	broker.Pause()
+	defer broker.Resume()
+	began := time.Now()
+	require.Zero(t, n.shut(), n.errs.String())
+	require.Less(t, time.Since(began), 8*time.Second)
+	require.Contains(t, n.errs.String(), "consumers were cut off")
+}
