@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -13,8 +14,9 @@ import (
 type natsBroker struct {
 	*natsjs.Publisher
 
-	conn *natsjs.Conn
-	log  *slog.Logger
+	conn    *natsjs.Conn
+	log     *slog.Logger
+	streams atomic.Bool // they are there
 }
 
 func newNATSBroker(conn *natsjs.Conn, log *slog.Logger) (*natsBroker, error) {
@@ -26,9 +28,16 @@ func newNATSBroker(conn *natsjs.Conn, log *slog.Logger) (*natsBroker, error) {
 	return &natsBroker{Publisher: publisher, conn: conn, log: log}, nil
 }
 
+// Connected implements broker. Without the streams there is nothing to publish to.
+func (b *natsBroker) Connected() bool { return b.streams.Load() && b.Publisher.Connected() }
+
 // EnsureStreams implements broker.
 func (b *natsBroker) EnsureStreams(ctx context.Context, names ...string) error {
-	return b.conn.EnsureStreams(ctx, natsjs.Streams{}, names...)
+	err := b.conn.EnsureStreams(ctx, natsjs.Streams{}, names...)
+	if err == nil {
+		b.streams.Store(true)
+	}
+	return err
 }
 
 // EnsureConsumer implements broker.

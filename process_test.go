@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -209,6 +210,9 @@ func TestBrokerThatIsAwayRefusesNoWrite(t *testing.T) {
 	}
 	n.get("", "/readyz").into(t, &report)
 	require.Equal(t, "degraded", report.Status)
+	require.Eventually(t, func() bool {
+		return strings.Contains(n.get("", "/metrics").body, "\nmillrace_outbox_backlog{service=\"order\"} 1\n")
+	}, waitFor, tick, "what waits is counted")
 	require.Zero(t, n.shut())
 }
 

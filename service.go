@@ -67,10 +67,10 @@ func (s *service) run(ctx context.Context) error {
 		for _, work := range s.foremost {
 			relaying.Go(func() { s.work(relayCtx, work) })
 		}
+		relaying.Go(func() { errs[0] = s.relay.Run(relayCtx) }) // counts what waits, also while the broker is away
 		err = s.until(ctx, "broker", s.provision)
 	}
 	if err == nil {
-		relaying.Go(func() { errs[0] = s.relay.Run(relayCtx) })
 		relaying.Go(func() { s.keepProvisioned(relayCtx) })
 		for _, work := range s.workers {
 			relaying.Go(func() { s.work(relayCtx, work) })

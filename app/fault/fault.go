@@ -5,6 +5,7 @@ package fault
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -100,7 +101,7 @@ func (e *Error) Error() string {
 	if e.cause == nil {
 		return e.Message
 	}
-	return e.Message + ": " + e.cause.Error()
+	return strings.TrimSuffix(e.Message, ".") + ": " + e.cause.Error()
 }
 
 // Unwrap gives the cause.
