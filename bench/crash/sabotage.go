@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -108,13 +109,15 @@ func (s *saboteur) endLease(ctx context.Context, service string) error {
 	return err
 }
 
-// lay sets one trap and takes it away again.
+// lay sets one trap and takes it away again. Its connection is thrown away: where ctx ends in between, nobody rolls back, and a
+// connection in the pool would keep the locks for ever.
 func (s *saboteur) lay(ctx context.Context, trap snare) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return
 	}
 	defer conn.Close()
+	defer func() { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) }()
 	before := s.deadlocks(ctx)
 	for _, statement := range []string{
 		"SET SESSION innodb_lock_wait_timeout = 1",
