@@ -70,7 +70,7 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities that the code reaches; needs the v
 
 .PHONY: contract
 contract: contract-breaking $(NODE_MODULES) ## docs/api is what the program answers, valid, and breaks no client; the TypeScript client compiles
-	go test -count=1 -run 'Document|Described|Collection|Route|Golden|Headers|Released|Losses' . ./ports/asyncapi
+	go test -count=1 -run 'Document|Described|Collection|Route|Golden|Headers|Released|Losses' ./e2e ./ports/asyncapi
 	npm --prefix clients run --silent check
 
 .PHONY: contract-breaking
@@ -80,7 +80,7 @@ contract-breaking: $(OASDIFF) ## fails where docs/api breaks clients of docs/api
 
 .PHONY: contract-update
 contract-update: $(NODE_MODULES) ## writes docs/api anew after a change of routes, events or clients/walk
-	go test -count=1 -run TestDocumentsAreTheCommittedOnes . -write-documents
+	go test -count=1 -run TestDocumentsAreTheCommittedOnes ./e2e -write-documents
 	npm --prefix clients run --silent walk
 
 .PHONY: contract-release

@@ -48,3 +48,25 @@ func TestSecretKeyThatOthersCanReadIsWorthAWarning(t *testing.T) {
 	warnOfReaders(cfg, logger)
 	require.Contains(t, log.String(), "chmod 600")
 }
+
+func TestSecretKeyThatIsDamagedIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret.key"), nil, 0o600))
+	_, err := secretKey(config{DataDir: dir})
+	require.ErrorContains(t, err, "is damaged")
+	require.NoError(t, os.Remove(filepath.Join(dir, "secret.key")))
+	key, err := secretKey(config{DataDir: dir})
+	require.NoError(t, err)
+	again, err := secretKey(config{DataDir: dir})
+	require.NoError(t, err)
+	require.Equal(t, key, again)
+	info, err := os.Stat(filepath.Join(dir, "secret.key"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	require.NoError(t, os.Rename(filepath.Join(dir, "secret.key"), filepath.Join(dir, "moved")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "millrace_user.db"), nil, 0o600))
+	_, err = secretKey(config{DataDir: dir})
+	require.ErrorContains(t, err, "put it back", "a lost key is not replaced by one that fits nothing")
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net"
 	"net/netip"
 	"testing"
 
@@ -9,15 +8,6 @@ import (
 
 	"github.com/millrace/millrace/adapters/sqldb"
 )
-
-// freeAddr gives a loopback address that nobody listens on.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().String()
-}
 
 func usual() settings {
 	return settings{
@@ -123,18 +113,6 @@ func TestOriginsAreWrittenAsBrowsersSendThem(t *testing.T) {
 		require.ErrorContains(t, err, "MILLRACE_CORS_ORIGINS: ", given)
 		require.ErrorContains(t, err, says, given)
 	}
-}
-
-func TestUnknownFlagsAndCommandsExitWithUsage(t *testing.T) {
-	t.Parallel()
-	for _, args := range [][]string{{"--no-such-flag"}, {"no-such-command"}, {"--service=basket"}} {
-		out, errs := &lockedBuffer{}, &lockedBuffer{}
-		require.Equal(t, exitConfig, run(t.Context(), args, out, errs, nil), "%s", args)
-		require.Contains(t, errs.String(), "millrace: ")
-	}
-	out, errs := &lockedBuffer{}, &lockedBuffer{}
-	require.Zero(t, run(t.Context(), []string{"version"}, out, errs, nil))
-	require.NotEmpty(t, out.String())
 }
 
 // A flood of sign-ins keeps three times 46 MiB alive: a heap of five times that would be more than the containers of small systems have.

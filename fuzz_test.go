@@ -7,6 +7,11 @@ import (
 	"testing"
 )
 
+const (
+	testSecret    = "0123456789abcdef0123456789abcdef"
+	adminPassword = "correct horse battery"
+)
+
 // FuzzConfig gives the settings that have a form of their own anything: what is wrong is an error, and no error tells a secret.
 func FuzzConfig(f *testing.F) {
 	f.Add("mysql://user:secret@host:3306/", "nats://user:secret@a:1,b:2?creds=f", "10.0.0.0/8,192.0.2.7", "https://shop.example",

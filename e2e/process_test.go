@@ -1,10 +1,8 @@
-package main
+package e2e_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -90,11 +88,10 @@ func TestSecondProcessOnTheSameFolderIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	start(t, "--data-dir="+dir).ready()
-	out, errs := &lockedBuffer{}, &lockedBuffer{}
-	code := run(t.Context(), []string{"--http-addr=127.0.0.1:0", "--data-dir=" + dir}, out, errs, nil)
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, errs.String(), "is in use by process ")
-	require.Contains(t, errs.String(), "MILLRACE_DATA_DIR")
+	code, _, errs := runToEnd(t, "--http-addr=127.0.0.1:0", "--data-dir="+dir)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "is in use by process ")
+	require.Contains(t, errs, "MILLRACE_DATA_DIR")
 }
 
 // An undecodable message ends in the poison queue of each consumer that takes it, and holds nothing up. Put back, it fails again.
@@ -216,34 +213,24 @@ func TestBrokerThatIsAwayRefusesNoWrite(t *testing.T) {
 	require.Zero(t, n.shut())
 }
 
-func TestSecretKeyThatIsDamagedIsNotReplaced(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret.key"), nil, 0o600))
-	_, err := secretKey(config{DataDir: dir})
-	require.ErrorContains(t, err, "is damaged")
-	require.NoError(t, os.Remove(filepath.Join(dir, "secret.key")))
-	key, err := secretKey(config{DataDir: dir})
-	require.NoError(t, err)
-	again, err := secretKey(config{DataDir: dir})
-	require.NoError(t, err)
-	require.Equal(t, key, again)
-	info, err := os.Stat(filepath.Join(dir, "secret.key"))
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-
-	require.NoError(t, os.Rename(filepath.Join(dir, "secret.key"), filepath.Join(dir, "moved")))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "millrace_user.db"), nil, 0o600))
-	_, err = secretKey(config{DataDir: dir})
-	require.ErrorContains(t, err, "put it back", "a lost key is not replaced by one that fits nothing")
-}
-
 func TestMigrateAlone(t *testing.T) {
 	t.Parallel()
-	out, errs := &lockedBuffer{}, &lockedBuffer{}
 	dir := t.TempDir()
-	require.Zero(t, run(context.Background(), []string{"migrate", "--data-dir=" + dir}, out, errs, nil), "%s", errs)
+	code, _, errs := runToEnd(t, "migrate", "--data-dir="+dir)
+	require.Zero(t, code, errs)
 	for _, name := range []string{"user", "order", "event"} {
 		require.FileExists(t, filepath.Join(dir, "millrace_"+name+".db"))
 	}
+}
+
+func TestUnknownFlagsAndCommandsExitWithUsage(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--no-such-flag"}, {"no-such-command"}, {"--service=basket"}} {
+		code, _, errs := runToEnd(t, args...)
+		require.Equal(t, 2, code, "%s", args)
+		require.Contains(t, errs, "millrace: ")
+	}
+	code, out, _ := runToEnd(t, "version")
+	require.Zero(t, code)
+	require.NotEmpty(t, out)
 }

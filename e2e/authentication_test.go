@@ -1,9 +1,11 @@
-package main
+package e2e_test
 
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
@@ -31,15 +33,16 @@ type forger struct {
 
 func newForger(t *testing.T, dir string) forger {
 	t.Helper()
-	p := platform{
-		cfg: config{DatabaseURL: "sqlite:", DataDir: dir}, secret: testSecret, log: slog.New(slog.DiscardHandler),
-	}
-	db, closeDB, err := newDatabase(p, serviceUser)
+	db, err := sqldb.Open(sqldb.Config{URL: "sqlite:", DataDir: dir, Name: "millrace_user"})
 	require.NoError(t, err)
-	t.Cleanup(closeDB)
-	require.NoError(t, db.Migrate(t.Context(), migrations[serviceUser]))
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	require.NoError(t, db.Migrate(t.Context(), usersql.Migrations))
 	outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: "/test", NewID: uuid.New, Now: time.Now})
-	keys, err := newKeyring(p, usersql.NewStore(db, outbox), time.Now)
+	secret, err := hkdf.Key(sha256.New, []byte(testSecret), nil, "millrace signing keys", 32)
+	require.NoError(t, err)
+	keys, err := jwks.NewKeyring(jwks.KeyringConfig{
+		Store: usersql.NewStore(db, outbox), Secret: secret, Random: rand.Reader, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+	})
 	require.NoError(t, err)
 	require.NoError(t, keys.Open(t.Context()))
 	return forger{keys}

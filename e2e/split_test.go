@@ -1,4 +1,4 @@
-package main
+package e2e_test
 
 import (
 	"crypto/rand"
@@ -68,7 +68,7 @@ func freshDatabases(t *testing.T) (url string) {
 		db, err := sql.Open("mysql", server)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, db.Close()) }()
-		for _, service := range []string{serviceUser, serviceOrder, serviceEvent} {
+		for _, service := range []string{"user", "order", "event"} {
 			_, err := db.Exec("DROP DATABASE IF EXISTS `" + prefix + "_" + service + "`") //nolint:usetesting // the test's ctx has ended
 			require.NoError(t, err)
 		}

@@ -1,4 +1,4 @@
-package main
+package e2e_test
 
 // The flaws that the well-known naive version of such a system has, each tried against the running process.
 

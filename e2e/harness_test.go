@@ -1,22 +1,59 @@
-package main
+package e2e_test
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// binary is the program under test, built once for all tests.
+var binary string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "millrace-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary = filepath.Join(dir, "millrace"+exeSuffix())
+	build := exec.Command("go", append(append([]string{"build"}, buildFlags...), "-o", binary, "..")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: build the binary: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+func exeSuffix() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
 
 // How long a condition is waited for, and how often it is looked at.
 const (
@@ -26,17 +63,18 @@ const (
 
 const adminPassword = "correct horse battery"
 
-// node is a run of the whole program in this process.
+// node is a running process of the binary.
 type node struct {
 	t      *testing.T
 	url    string
-	stop   context.CancelFunc
-	exited chan int
+	cmd    *exec.Cmd
+	exited chan int // receives the exit code, once; shut puts it back
 	out    *lockedBuffer
 	errs   *lockedBuffer
+	asked  sync.Once // to drain: a second signal ends the process at once
 }
 
-// lockedBuffer takes what the program prints.
+// lockedBuffer collects what the process prints.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -54,28 +92,71 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// start runs the program with flags until the test ends, and waits until it listens.
+// listening is the line that the program prints once its API listens.
+var listening = regexp.MustCompile(`API +(http://[0-9.:]+)`)
+
+// start runs the binary with flags until the test ends, and waits until it listens.
 func start(t *testing.T, flags ...string) *node {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	n := &node{t: t, stop: cancel, exited: make(chan int, 1), out: &lockedBuffer{}, errs: &lockedBuffer{}}
-	listening := make(chan string, 1)
-	args := append([]string{"--http-addr=127.0.0.1:0", "--admin-password=" + adminPassword, "--log-format=text"}, flags...)
-	go func() { n.exited <- run(ctx, args, n.out, n.errs, func(addr string) { listening <- addr }) }()
-	t.Cleanup(func() { n.shut() })
-	select {
-	case addr := <-listening:
-		n.url = "http://" + addr
-	case code := <-n.exited:
-		n.exited <- code
-		t.Fatalf("exited with %d: %s", code, n.errs)
-	case <-time.After(waitFor):
-		t.Fatalf("does not listen: %s", n.errs)
-	}
+	n := launch(t, append([]string{"--http-addr=127.0.0.1:0", "--admin-password=" + adminPassword, "--log-format=text"}, flags...)...)
+	require.Eventually(t, func() bool {
+		if found := listening.FindStringSubmatch(n.out.String()); found != nil {
+			n.url = found[1]
+			return true
+		}
+		return n.hasExited()
+	}, waitFor, tick, "does not listen: %s", n.errs)
+	require.NotEmpty(t, n.url, "exited while it started: %s", n.errs)
 	return n
 }
 
-// shut drains the program and gives its exit code.
+// launch starts the binary, without this process's MILLRACE_ settings. The test's end stops it, and fails the test where the race
+// detector reported something.
+func launch(t *testing.T, args ...string) *node {
+	t.Helper()
+	n := &node{t: t, exited: make(chan int, 1), out: &lockedBuffer{}, errs: &lockedBuffer{}}
+	n.cmd = exec.Command(binary, args...) //nolint:gosec // our own binary
+	n.cmd.Stdout, n.cmd.Stderr = n.out, n.errs
+	n.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MILLRACE_") })
+	require.NoError(t, n.cmd.Start())
+	go func() {
+		_ = n.cmd.Wait() // the exit code says it
+		n.exited <- n.cmd.ProcessState.ExitCode()
+	}()
+	t.Cleanup(func() {
+		n.shut()
+		require.NotContains(t, n.errs.String(), "DATA RACE")
+	})
+	return n
+}
+
+// runToEnd runs the binary to its end and returns its exit code and what it printed.
+func runToEnd(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	n := launch(t, args...)
+	select {
+	case code = <-n.exited:
+		n.exited <- code
+	case <-time.After(waitFor):
+		t.Fatalf("does not end by itself: %s", n.errs)
+	}
+	return code, n.out.String(), n.errs.String()
+}
+
+func (n *node) hasExited() bool {
+	select {
+	case code := <-n.exited:
+		n.exited <- code
+		return true
+	default:
+		return false
+	}
+}
+
+// stop asks the process to drain.
+func (n *node) stop() { n.asked.Do(func() { _ = n.cmd.Process.Signal(syscall.SIGTERM) }) }
+
+// shut drains the process and returns its exit code.
 func (n *node) shut() int {
 	n.stop()
 	select {
@@ -84,6 +165,7 @@ func (n *node) shut() int {
 		return code
 	case <-time.After(10 * time.Second):
 		n.t.Errorf("does not stop within 10 s: %s", n.errs)
+		_ = n.cmd.Process.Kill()
 		return -1
 	}
 }
@@ -212,4 +294,13 @@ func (n *node) types(admin, query string, count int) (types []string) {
 		types = append(types, e.Type)
 	}
 	return types
+}
+
+// freeAddr returns a loopback address that nobody listens on.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	return l.Addr().String()
 }
