@@ -94,8 +94,6 @@ func (c config) title() string {
 	return strings.Join(c.Services, ", ") + " on " + database + " and " + broker
 }
 
-const minSecretKey = 16
-
 // parse checks s as a whole. The error names every problem, each with what to do, and repeats no secret.
 func (s settings) parse() (config, error) {
 	c := config{
@@ -151,8 +149,12 @@ func (s settings) parseBackends(c *config, found *problems) {
 	var err error
 	if c.Dialect, err = sqldb.ParseURL(s.DatabaseURL); err != nil {
 		found.add("MILLRACE_DATABASE_URL", "%w", err)
+	} else if err = checkURLPassword(s.DatabaseURL); err != nil {
+		found.add("MILLRACE_DATABASE_URL", "%w", err)
 	}
 	if c.Broker, err = parseBroker(s.BrokerURL); err != nil {
+		found.add("MILLRACE_BROKER_URL", "%w", err)
+	} else if err = checkURLPassword(s.BrokerURL); err != nil {
 		found.add("MILLRACE_BROKER_URL", "%w", err)
 	}
 	if s.EmbeddedNATSAddr != "" && c.Broker != brokerEmbedded {
@@ -164,8 +166,10 @@ func (s settings) parseBackends(c *config, found *problems) {
 	switch {
 	case s.SecretKey == "" && c.Dialect == sqldb.MySQL:
 		found.add("MILLRACE_SECRET_KEY", "is needed with MySQL, the same for all replicas; make one with: openssl rand -hex 32")
-	case s.SecretKey != "" && len(s.SecretKey) < minSecretKey:
-		found.add("MILLRACE_SECRET_KEY", "is shorter than %d characters; make one with: openssl rand -hex 32", minSecretKey)
+	case s.SecretKey != "":
+		if err := checkKey(s.SecretKey); err != nil {
+			found.add("MILLRACE_SECRET_KEY", "%w", err)
+		}
 	}
 }
 
@@ -176,7 +180,12 @@ func (s settings) checkAdmin(found *problems) {
 	}
 	admin := user.User{Email: email, Name: command.AdminName}
 	_, err := admin.CheckPassword("", s.AdminPassword)
-	if e, ok := errors.AsType[*fault.Error](err); ok && s.AdminPassword != "" {
+	switch e, ok := errors.AsType[*fault.Error](err); {
+	case s.AdminPassword == "": // it is drawn
+	case placeholderPassword(s.AdminPassword):
+		found.add("MILLRACE_ADMIN_PASSWORD", "is a placeholder from an example, which anybody can look up; "+
+			"choose another, or leave it empty to have one drawn")
+	case ok:
 		found.add("MILLRACE_ADMIN_PASSWORD", "%s", e.Fields[0].Message)
 	}
 }

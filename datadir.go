@@ -61,10 +61,8 @@ func secretKey(cfg config) (string, error) {
 	file := filepath.Join(cfg.DataDir, "secret.key")
 	kept, err := os.ReadFile(file) //nolint:gosec // the operator's own folder
 	switch {
-	case err == nil && len(strings.TrimSpace(string(kept))) >= minSecretKey:
-		return strings.TrimSpace(string(kept)), nil
 	case err == nil:
-		return "", fmt.Errorf("%s is damaged: put the key back, or set MILLRACE_SECRET_KEY. Without it nobody's tokens can be signed", file)
+		return keptKey(file, strings.TrimSpace(string(kept)))
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("read the secret key: %w", err)
 	}
@@ -78,6 +76,15 @@ func secretKey(cfg config) (string, error) {
 	key := hex.EncodeToString(random)
 	if err := writeNew(file, key+"\n"); err != nil {
 		return "", fmt.Errorf("keep the secret key: %w", err)
+	}
+	return key, nil
+}
+
+// keptKey checks the content of the key's file, which an operator may have written.
+func keptKey(file, key string) (string, error) {
+	if err := checkKey(key); err != nil {
+		return "", fmt.Errorf("%s is damaged or weak: the key in it %w. Put the right key back, or set MILLRACE_SECRET_KEY: "+
+			"without the key that the data was made with nobody's tokens can be signed", file, err)
 	}
 	return key, nil
 }

@@ -59,6 +59,7 @@ func (p *process) open(ctx context.Context) (err error) {
 		return err
 	}
 	warnOfReaders(p.cfg, p.log)
+	warnOfWeakPasswords(p.cfg, p.log)
 	secret, err := secretKey(p.cfg)
 	if err != nil {
 		return err

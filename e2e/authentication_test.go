@@ -24,7 +24,7 @@ import (
 	"github.com/millrace/millrace/app/principal"
 )
 
-const testSecret = "0123456789abcdef0123456789abcdef"
+const testSecret = "bd4bab6fe02e1e7e8a15ecf0396ce583551d63cb025c358228c26f35d9331c7c"
 
 // forger signs tokens with the very keys of a process on SQLite in dir, as if it were another time.
 type forger struct {

@@ -16,6 +16,9 @@ const (
 	AdminPassword = "admin-password-of-a-cluster"
 )
 
+// secretKey keeps nothing secret: a cluster is made anew for each run, on loopback.
+const secretKey = "3e7a2e7e202b234151fa80b10db2fce1063959119813b3e1f5d4c26c76f18161"
+
 // Replica is one process of Millrace.
 type Replica struct {
 	*Process
@@ -49,7 +52,7 @@ func NewReplica(ctx context.Context, c ReplicaConfig) (*Replica, error) {
 		Env: append(slices.Clone(c.Env),
 			"MILLRACE_SERVICE="+c.Service,
 			"MILLRACE_HTTP_ADDR="+address,
-			"MILLRACE_SECRET_KEY=secret-key-of-this-run-alone-0123456789",
+			"MILLRACE_SECRET_KEY="+secretKey,
 			"MILLRACE_ADMIN_EMAIL="+AdminEmail,
 			"MILLRACE_ADMIN_PASSWORD="+AdminPassword,
 			"MILLRACE_RATE_LIMITS=off",

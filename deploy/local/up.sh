@@ -9,6 +9,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 "$here/mariadb.sh" start
 "$here/nats.sh" start
 [ -n "$(recall secret-key)" ] || (umask 077 && remember secret-key "$(head -c 32 /dev/urandom | base64 | tr -d '\n')")
+[ -n "$(recall admin-password)" ] || (umask 077 && remember admin-password "${MILLRACE_ADMIN_PASSWORD:-$(head -c 12 /dev/urandom | base64 | tr -d '\n')}")
 
 database=$("$here/mariadb.sh" url)
 nats=$("$here/nats.sh" address)
@@ -24,7 +25,7 @@ serve() {
     MILLRACE_DATA_DIR=$state/$1 \
     MILLRACE_SECRET_KEY=$(recall secret-key) \
     MILLRACE_JWKS_URL=http://127.0.0.1:$(recall user-port)/.well-known/jwks.json \
-    MILLRACE_ADMIN_PASSWORD=${MILLRACE_ADMIN_PASSWORD:-local-admin-password} \
+    MILLRACE_ADMIN_PASSWORD=$(recall admin-password) \
     launch "$1" "$root/.build/millrace"
 }
 
@@ -41,6 +42,6 @@ order    http://127.0.0.1:$(recall order-port)
 event    http://127.0.0.1:$(recall event-port)
 nats     $nats
 mariadb  $database
-admin    admin@localhost, ${MILLRACE_ADMIN_PASSWORD:-local-admin-password} (as set at the first start)
+admin    admin@localhost $(recall admin-password) (drawn, or as set, at the first start)
 logs     $state/*.log
 TXT
