@@ -52,7 +52,8 @@ func startBrokers(cfg config, log *slog.Logger) (*brokers, error) {
 	case brokerEmbedded:
 		var err error
 		b.embedded, err = natsjs.StartEmbedded(natsjs.EmbeddedConfig{
-			Dir: filepath.Join(cfg.DataDir, "nats"), Listen: cfg.EmbeddedNATSAddr, Logger: log,
+			Dir: filepath.Join(cfg.DataDir, "nats"), Logger: log,
+			Listen: cfg.EmbeddedNATS.Addr, Password: cfg.EmbeddedNATS.Password, Users: cfg.EmbeddedNATS.Users,
 		})
 		if err != nil {
 			return nil, err

@@ -38,7 +38,9 @@ type settings struct {
 	DataDir          string `name:"data-dir" env:"MILLRACE_DATA_DIR" default:"./data" help:"Folder of the embedded parts; locked while in use."`
 	DatabaseURL      string `name:"database-url" env:"MILLRACE_DATABASE_URL" default:"sqlite:" help:"sqlite: or mysql://user:password@host:3306/"`
 	BrokerURL        string `name:"broker-url" env:"MILLRACE_BROKER_URL" default:"embedded:" help:"embedded:, nats://[user:password@]host:4222[,host2:4222], tls://…, with ?creds=FILE, or memory: (lost at the end; for tests)."`
-	EmbeddedNATSAddr string `name:"embedded-nats-addr" env:"MILLRACE_EMBEDDED_NATS_ADDR" help:"Where the embedded NATS server also listens for outside clients; empty: nowhere."`
+	EmbeddedNATSAddr string `name:"embedded-nats-addr" env:"MILLRACE_EMBEDDED_NATS_ADDR" help:"Where the embedded NATS server also listens for outside clients; empty: nowhere. Needs a password or users."`
+	EmbeddedNATSPass string `name:"embedded-nats-password" env:"MILLRACE_EMBEDDED_NATS_PASSWORD" help:"Password there of the user millrace, who may use all subjects."`
+	EmbeddedNATSFile string `name:"embedded-nats-users" env:"MILLRACE_EMBEDDED_NATS_USERS" help:"File of further users there and their permissions, as in deploy/nats.conf."`
 	SecretKey        string `name:"secret-key" env:"MILLRACE_SECRET_KEY" help:"Encrypts signing keys and signs cursors; the same for all replicas. Needed with MySQL; otherwise kept in secret.key in the data folder."`
 	JWKSURL          string `name:"jwks-url" env:"MILLRACE_JWKS_URL" help:"Where order and event fetch the public keys when they run alone: http://user:8080/.well-known/jwks.json"`
 	AdminEmail       string `name:"admin-email" env:"MILLRACE_ADMIN_EMAIL" default:"admin@localhost" help:"E-mail address of the admin made at the first start."`
@@ -61,24 +63,24 @@ const (
 
 // config is the checked configuration, handed on by value.
 type config struct {
-	Services         []string
-	HTTPAddr         string
-	OpsAddr          string // empty: the API's
-	DataDir          string
-	DatabaseURL      string
-	Dialect          sqldb.Dialect
-	Broker           brokerKind
-	BrokerURL        string
-	EmbeddedNATSAddr string
-	SecretKey        string // empty: from the data folder
-	JWKSURL          string
-	AdminEmail       string
-	AdminPassword    string
-	TrustedProxies   []netip.Prefix
-	CORSOrigins      []string
-	RateLimits       bool
-	LogJSON          bool
-	LogLevel         slog.Level
+	Services       []string
+	HTTPAddr       string
+	OpsAddr        string // empty: the API's
+	DataDir        string
+	DatabaseURL    string
+	Dialect        sqldb.Dialect
+	Broker         brokerKind
+	BrokerURL      string
+	EmbeddedNATS   embeddedNATS
+	SecretKey      string // empty: from the data folder
+	JWKSURL        string
+	AdminEmail     string
+	AdminPassword  string
+	TrustedProxies []netip.Prefix
+	CORSOrigins    []string
+	RateLimits     bool
+	LogJSON        bool
+	LogLevel       slog.Level
 }
 
 // alone reports whether the process runs one service of a split system.
@@ -98,7 +100,7 @@ func (c config) title() string {
 func (s settings) parse() (config, error) {
 	c := config{
 		HTTPAddr: s.HTTPAddr, OpsAddr: s.OpsAddr, DataDir: s.DataDir, DatabaseURL: s.DatabaseURL, BrokerURL: s.BrokerURL,
-		EmbeddedNATSAddr: s.EmbeddedNATSAddr, SecretKey: s.SecretKey, JWKSURL: s.JWKSURL,
+		SecretKey: s.SecretKey, JWKSURL: s.JWKSURL,
 		AdminEmail: s.AdminEmail, AdminPassword: s.AdminPassword,
 	}
 	var found problems
@@ -157,9 +159,7 @@ func (s settings) parseBackends(c *config, found *problems) {
 	} else if err = checkURLPassword(s.BrokerURL); err != nil {
 		found.add("MILLRACE_BROKER_URL", "%w", err)
 	}
-	if s.EmbeddedNATSAddr != "" && c.Broker != brokerEmbedded {
-		found.add("MILLRACE_EMBEDDED_NATS_ADDR", "needs MILLRACE_BROKER_URL=embedded:")
-	}
+	s.parseEmbeddedNATS(c, found)
 	if s.DataDir == "" && (c.embedded() || s.SecretKey == "") {
 		found.add("MILLRACE_DATA_DIR", "is empty; name a folder, for example ./data")
 	}

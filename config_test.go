@@ -2,12 +2,16 @@ package main
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/adapters/sqldb"
 )
+
+const brokerPassword = "eel-trap-under-the-weir"
 
 func usual() settings {
 	return settings{
@@ -30,7 +34,7 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 	s := settings{
 		Service: "basket", HTTPAddr: "8080", OpsAddr: "127.0.0.1:99999", DatabaseURL: "postgres://me:hunter2@host/",
 		BrokerURL:        "amqp://me:hunter2@host",
-		EmbeddedNATSAddr: "x", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", AdminPassword: "pw",
+		EmbeddedNATSAddr: "x", EmbeddedNATSPass: "hunter2", EmbeddedNATSFile: "none.conf", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", AdminPassword: "pw",
 		LogFormat: "xml", LogLevel: "loud",
 		TrustedProxies: "10.0.0.0/8,proxy.example", RateLimits: "yes", CORSOrigins: "*",
 	}
@@ -38,7 +42,7 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 	require.Error(t, err)
 	for _, name := range []string{
 		"MILLRACE_SERVICE", "MILLRACE_HTTP_ADDR", "MILLRACE_OPS_ADDR", "MILLRACE_DATABASE_URL", "MILLRACE_BROKER_URL",
-		"MILLRACE_EMBEDDED_NATS_ADDR", "MILLRACE_SECRET_KEY", "MILLRACE_JWKS_URL", "MILLRACE_LOG_FORMAT", "MILLRACE_LOG_LEVEL",
+		"MILLRACE_EMBEDDED_NATS_ADDR", "MILLRACE_EMBEDDED_NATS_PASSWORD", "MILLRACE_EMBEDDED_NATS_USERS", "MILLRACE_SECRET_KEY", "MILLRACE_JWKS_URL", "MILLRACE_LOG_FORMAT", "MILLRACE_LOG_LEVEL",
 		"MILLRACE_TRUSTED_PROXIES", "MILLRACE_RATE_LIMITS", "MILLRACE_CORS_ORIGINS",
 		"MILLRACE_ADMIN_EMAIL", "MILLRACE_ADMIN_PASSWORD",
 	} {
@@ -59,6 +63,15 @@ func TestRulesBetweenSettings(t *testing.T) {
 		"port of a server not embedded": {func(s *settings) {
 			s.BrokerURL, s.EmbeddedNATSAddr = "nats://127.0.0.1:4222", "127.0.0.1:4223"
 		}, "MILLRACE_EMBEDDED_NATS_ADDR: needs MILLRACE_BROKER_URL=embedded:"},
+		"port of the embedded server without a password": {func(s *settings) {
+			s.EmbeddedNATSAddr = "127.0.0.1:4223"
+		}, "MILLRACE_EMBEDDED_NATS_ADDR: needs MILLRACE_EMBEDDED_NATS_PASSWORD"},
+		"password of the embedded server without a port": {func(s *settings) {
+			s.EmbeddedNATSPass = brokerPassword
+		}, "MILLRACE_EMBEDDED_NATS_PASSWORD: needs MILLRACE_EMBEDDED_NATS_ADDR"},
+		"users of the embedded server that cannot be read": {func(s *settings) {
+			s.EmbeddedNATSAddr, s.EmbeddedNATSFile = "127.0.0.1:4223", "no-such.conf"
+		}, "MILLRACE_EMBEDDED_NATS_USERS: open no-such.conf"},
 		"broker without a host":      {func(s *settings) { s.BrokerURL = "nats://::" }, "MILLRACE_BROKER_URL: must be embedded:"},
 		"broker with two ports":      {func(s *settings) { s.BrokerURL = "nats://a:b:c" }, "MILLRACE_BROKER_URL: must be embedded:"},
 		"admin without a mailbox":    {func(s *settings) { s.AdminEmail = "admin" }, "MILLRACE_ADMIN_EMAIL"},
@@ -127,4 +140,47 @@ func TestHeapOfAProcessThatHashesPasswordsGrowsLittle(t *testing.T) {
 	server.Services = []string{serviceUser, serviceOrder, serviceEvent}
 	require.Equal(t, 100, server.gcPercent())
 	require.Equal(t, 200, config{Services: server.Services}.gcPercent(), "embedded")
+}
+
+func TestBrokerPasswordsThatCanBeGuessedAreRefused(t *testing.T) {
+	t.Parallel()
+	for password, says := range map[string]string{
+		"":                      "is shorter than 12 characters",
+		"hunter2":               "is shorter than 12 characters",
+		"aaaaaaaaaaaaaaaaaaaa":  "has fewer than 6 different characters",
+		"12345678901234":        "can be guessed",
+		"changeMeMillrace":      "can be guessed",
+		"millrace-millrace-123": "can be guessed",
+		brokerPassword:          "",
+	} {
+		err := checkBrokerPassword("millrace", password)
+		if says == "" {
+			require.NoError(t, err, password)
+			continue
+		}
+		require.ErrorContains(t, err, says, password)
+	}
+}
+
+func TestUsersOfTheEmbeddedServerNeedGoodPasswordsToo(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "users.conf")
+	s := usual()
+	s.EmbeddedNATSAddr, s.EmbeddedNATSFile = "127.0.0.1:4223", file
+	for content, says := range map[string]string{
+		`users = [ {user: shop, password: "hunter2"} ]`:                    "the password of shop is shorter than 12 characters",
+		`users = [ {user: shop} ]`:                                         "the password of shop is shorter than 12 characters",
+		`users = [ {user: shop, password: "` + brokerPassword + `"} ]`:     "",
+		`users = [ {user: millrace, password: "` + brokerPassword + `"} ]`: "the user millrace is Millrace's own",
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+		c, err := s.parse()
+		if says == "" {
+			require.NoError(t, err)
+			require.False(t, c.EmbeddedNATS.Users.Empty())
+			continue
+		}
+		require.ErrorContains(t, err, "MILLRACE_EMBEDDED_NATS_USERS: "+file+": "+says)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
 }

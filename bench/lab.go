@@ -19,6 +19,7 @@ import (
 const (
 	serviceAccount = "millrace"
 	benchAccount   = "bench"
+	natsPassword   = "bench-of-the-miller" // of the embedded server
 )
 
 // lab is what the sections of a run share: a MariaDB, and what they found.

@@ -81,8 +81,9 @@ func (l *lab) startWhole(ctx context.Context) (s *system, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &system{lab: l, natsURL: "nats://" + address, data: filepath.Join(dir, "data")}
-	_, err = s.run(ctx, dir, "all", "MILLRACE_EMBEDDED_NATS_ADDR="+address, "MILLRACE_DATA_DIR="+s.data)
+	s = &system{lab: l, natsURL: "nats://millrace:" + natsPassword + "@" + address, data: filepath.Join(dir, "data")}
+	_, err = s.run(ctx, dir, "all", "MILLRACE_EMBEDDED_NATS_ADDR="+address, "MILLRACE_EMBEDDED_NATS_PASSWORD="+natsPassword,
+		"MILLRACE_DATA_DIR="+s.data)
 	if err != nil {
 		err = errors.Join(err, s.stop())
 	}

@@ -180,7 +180,7 @@ type scene struct {
 func setScene(t *testing.T) *scene {
 	t.Helper()
 	addr := freeAddr(t)
-	s := &scene{node: start(t, "--data-dir="+t.TempDir(), "--rate-limits=off", "--embedded-nats-addr="+addr).ready()}
+	s := &scene{node: start(t, "--data-dir="+t.TempDir(), "--rate-limits=off", "--embedded-nats-addr="+addr, "--embedded-nats-password="+natsPassword).ready()}
 	s.tokens[admin] = s.admin()
 	_, s.tokens[other] = s.register("other@example.org")
 	for caller, role := range map[int]string{publisher: "publisher", operator: "operator"} {
@@ -191,7 +191,7 @@ func setScene(t *testing.T) *scene {
 	}
 	s.event = s.history(s.tokens[admin], "")[0].ID
 
-	nc, err := nats.Connect("nats://" + addr)
+	nc, err := nats.Connect("nats://"+addr, nats.UserInfo("millrace", natsPassword))
 	require.NoError(t, err)
 	defer nc.Close()
 	for range callers {

@@ -61,7 +61,10 @@ const (
 	tick    = 20 * time.Millisecond
 )
 
-const adminPassword = "correct horse battery"
+const (
+	adminPassword = "correct horse battery"
+	natsPassword  = "eel-trap-under-the-weir"
+)
 
 // node is a running process of the binary.
 type node struct {

@@ -98,9 +98,9 @@ func TestSecondProcessOnTheSameFolderIsRefused(t *testing.T) {
 func TestUndecodableMessageIsKeptAndCanBeRequeued(t *testing.T) {
 	t.Parallel()
 	addr := freeAddr(t)
-	n := start(t, "--data-dir="+t.TempDir(), "--embedded-nats-addr="+addr).ready()
+	n := start(t, "--data-dir="+t.TempDir(), "--embedded-nats-addr="+addr, "--embedded-nats-password="+natsPassword).ready()
 	_, user := n.register("dora@example.org")
-	nc, err := nats.Connect("nats://" + addr)
+	nc, err := nats.Connect("nats://"+addr, nats.UserInfo("millrace", natsPassword))
 	require.NoError(t, err)
 	defer nc.Close()
 	require.NoError(t, nc.Publish("events.user.created.v1", []byte("\xff not JSON")))

@@ -26,12 +26,20 @@ const (
 type EmbeddedConfig struct {
 	Dir    string // where its files are; the caller has locked it: two servers on one folder would both acknowledge
 	Listen string // host:port for outside clients; empty: none can connect
-	Logger *slog.Logger
+	// Password is that of EmbeddedUser, and Users are others. A server that listens needs one of them: without, everybody who reaches it
+	// could publish what they like.
+	Password string
+	Users    Users
+	Logger   *slog.Logger
 }
+
+// ErrNoUsers refuses to listen without authentication.
+var ErrNoUsers = errors.New("an embedded broker that listens needs a password or users")
 
 // Embedded is a NATS server within this process.
 type Embedded struct {
-	server *server.Server
+	server   *server.Server
+	password string // of this process's own connections; empty where there is no other way in
 }
 
 // StartEmbedded starts a server on its files and waits until it is ready.
@@ -45,10 +53,16 @@ func StartEmbedded(config EmbeddedConfig) (*Embedded, error) {
 		SyncInterval:       syncInterval,
 		JetStreamMaxMemory: maxMemoryStore,
 	}
+	e := &Embedded{}
 	if config.Listen != "" {
+		if config.Password == "" && config.Users.Empty() {
+			return nil, ErrNoUsers
+		}
 		if err := listenOn(options, config.Listen); err != nil {
 			return nil, err
 		}
+		options.Users, e.password = config.Users.withProcess(config.Password)
+		options.Nkeys = config.Users.nkeys
 	}
 	s, err := server.NewServer(options)
 	if err != nil {
@@ -56,7 +70,7 @@ func StartEmbedded(config EmbeddedConfig) (*Embedded, error) {
 	}
 	log := &serverLog{logger: config.Logger, fatal: make(chan string, 1)}
 	s.SetLoggerV2(log, false, false, false)
-	e := &Embedded{server: s}
+	e.server = s
 	s.Start()
 	if err := e.awaitReady(log.fatal); err != nil {
 		e.Shutdown()
@@ -102,7 +116,11 @@ func listenOn(options *server.Options, address string) error {
 
 // Connect connects to the server without a socket.
 func (e *Embedded) Connect(ctx context.Context, config Config) (*Conn, error) {
-	return connect(ctx, "", config, nats.InProcessServer(e.server))
+	options := []nats.Option{nats.InProcessServer(e.server)}
+	if e.password != "" {
+		options = append(options, nats.UserInfo(processUser, e.password))
+	}
+	return connect(ctx, "", config, options...)
 }
 
 // Addr is where outside clients connect, nil where none can.

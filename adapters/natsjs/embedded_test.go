@@ -33,10 +33,10 @@ func TestEmbeddedServerKeepsItsMessages(t *testing.T) {
 func TestEmbeddedServerListensWhereItIsTold(t *testing.T) {
 	t.Parallel()
 	logger := slog.New(slog.DiscardHandler)
-	server, err := natsjs.StartEmbedded(natsjs.EmbeddedConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Logger: logger})
+	server, err := natsjs.StartEmbedded(natsjs.EmbeddedConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Password: password, Logger: logger})
 	require.NoError(t, err)
 	t.Cleanup(server.Shutdown)
-	conn := connect(t, "nats://"+server.Addr().String())
+	conn := connect(t, "nats://millrace:"+password+"@"+server.Addr().String())
 	require.True(t, conn.Connected())
 	require.NoError(t, conn.EnsureStreams(t.Context(), natsjs.Streams{}))
 }
@@ -49,7 +49,7 @@ func TestEmbeddedServerWithoutItsPortDoesNotStart(t *testing.T) {
 	logger := slog.New(slog.DiscardHandler)
 	began := time.Now()
 	for _, address := range []string{taken.Addr().String(), "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000"} {
-		_, err = natsjs.StartEmbedded(natsjs.EmbeddedConfig{Dir: t.TempDir(), Listen: address, Logger: logger})
+		_, err = natsjs.StartEmbedded(natsjs.EmbeddedConfig{Dir: t.TempDir(), Listen: address, Password: password, Logger: logger})
 		require.Error(t, err, address)
 	}
 	require.Less(t, time.Since(began), 10*time.Second, "the failure was not heard of")

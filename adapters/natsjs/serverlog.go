@@ -3,6 +3,7 @@ package natsjs
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 // serverLog passes what the embedded server warns of on to our log. What it merely notices stays out of it.
@@ -20,8 +21,14 @@ func (l *serverLog) Debugf(string, ...any) {}
 // Tracef drops what is no trouble.
 func (l *serverLog) Tracef(string, ...any) {}
 
+// plaintext is what the server warns of wherever a password is not hashed. Ours comes from the environment and stays in memory.
+const plaintext = "Plaintext passwords detected"
+
 // Warnf logs a warning.
 func (l *serverLog) Warnf(format string, v ...any) {
+	if strings.HasPrefix(format, plaintext) {
+		return
+	}
 	l.logger.Warn("embedded broker warns", slog.String("text", fmt.Sprintf(format, v...)))
 }
 

@@ -47,14 +47,18 @@ func newSystem(ctx context.Context, o options) (*system, error) {
 	return newSplit(ctx, o)
 }
 
+// natsPassword is that of the embedded server, which listens on loopback and lives as long as the run.
+const natsPassword = "bench-of-the-miller" //nolint:gosec // no secret
+
 // newWhole is all three services in one process, with everything embedded.
 func newWhole(ctx context.Context, o options) (*system, error) {
 	nats, err := cluster.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &system{natsURL: "nats://" + nats, dataDir: filepath.Join(o.dir, "data")}
-	err = s.add(ctx, o, "all", "all", "MILLRACE_EMBEDDED_NATS_ADDR="+nats, "MILLRACE_DATA_DIR="+s.dataDir)
+	s := &system{natsURL: "nats://millrace:" + natsPassword + "@" + nats, dataDir: filepath.Join(o.dir, "data")}
+	err = s.add(ctx, o, "all", "all", "MILLRACE_EMBEDDED_NATS_ADDR="+nats, "MILLRACE_EMBEDDED_NATS_PASSWORD="+natsPassword,
+		"MILLRACE_DATA_DIR="+s.dataDir)
 	return s, err
 }
 

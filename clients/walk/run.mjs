@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import newman from 'newman';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const natsPassword = randomUUID();
 const deadline = (ms, what) => new Promise((_, reject) => setTimeout(() => reject(new Error(`${what}: not within ${ms / 1000} s`)), ms).unref());
 
 function freePort() {
@@ -24,7 +25,8 @@ function freePort() {
 async function start(data, nats) {
   const server = spawn(join(root, '.build/millrace'), [], {
     env: {
-      PATH: process.env.PATH, MILLRACE_HTTP_ADDR: '127.0.0.1:0', MILLRACE_DATA_DIR: data, MILLRACE_EMBEDDED_NATS_ADDR: nats, MILLRACE_LOG_LEVEL: 'warn',
+      PATH: process.env.PATH, MILLRACE_HTTP_ADDR: '127.0.0.1:0', MILLRACE_DATA_DIR: data, MILLRACE_EMBEDDED_NATS_ADDR: nats,
+      MILLRACE_EMBEDDED_NATS_PASSWORD: natsPassword, MILLRACE_LOG_LEVEL: 'warn',
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -57,7 +59,7 @@ function publish(address, subject, headers, payload) {
     socket.on('error', reject).on('data', (chunk) => {
       const line = String(chunk);
       if (line.startsWith('INFO')) {
-        socket.write('CONNECT {"verbose":false,"headers":true}\r\n' +
+        socket.write(`CONNECT {"verbose":false,"headers":true,"user":"millrace","pass":"${natsPassword}"}\r\n` +
           `HPUB ${subject} ${head.length} ${head.length + payload.length}\r\n${head}${payload}\r\nPING\r\n`);
       } else if (line.includes('PONG')) socket.end(() => resolve());
       else if (line.includes('-ERR')) reject(new Error(line));
