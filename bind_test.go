@@ -27,7 +27,7 @@ func TestTakenAddressIsHeardOfBeforeAnythingIsMade(t *testing.T) {
 		change(&s)
 		cfg, err := s.parse()
 		require.NoError(t, err)
-		err = serve(t.Context(), cfg, slog.New(slog.DiscardHandler), io.Discard, nil)
+		err = serve(t.Context(), cfg, newConsole(cfg, io.Discard, io.Discard), nil)
 		require.ErrorContains(t, err, name+": ")
 		held, err := filepath.Glob(filepath.Join(dir, "*.db"))
 		require.NoError(t, err)

@@ -60,7 +60,8 @@ func (c config) gcPercent() int {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop)   // a second signal ends the process at once
+	signal.Ignore(syscall.SIGPIPE) // whoever read the log is gone: no reason to end, least of all without a drain
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, nil))
 }
 
@@ -85,14 +86,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, notify fu
 		return fail(stderr, exitConfig, fmt.Errorf("the configuration has problems:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  ")))
 	}
 	collect(cfg)
-	log := newLogger(cfg, stderr)
+	c := newConsole(cfg, stdout, stderr)
+	defer c.close()
 	if parsed.Command() == "migrate" {
-		err = migrate(ctx, cfg, log)
+		err = migrate(ctx, cfg, c.log)
 	} else {
-		err = serve(ctx, cfg, log, stdout, notify)
+		err = serve(ctx, cfg, c, notify)
 	}
 	if err != nil {
-		return fail(stderr, exitFailed, err)
+		return fail(c.errs, exitFailed, err)
 	}
 	return 0
 }

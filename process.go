@@ -34,9 +34,9 @@ type process struct {
 
 // serve runs the configured services until ctx ends, and then drains. notify, where it is given, hears the API's address once it
 // listens.
-func serve(ctx context.Context, cfg config, log *slog.Logger, out io.Writer, notify func(addr string)) error {
-	p := &process{cfg: cfg, log: log, out: out, registry: prometheus.NewRegistry()}
-	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+func serve(ctx context.Context, cfg config, c *console, notify func(addr string)) error {
+	p := &process{cfg: cfg, log: c.log, out: c.out, registry: prometheus.NewRegistry()}
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.dropped())
 	if err := p.open(ctx); err != nil {
 		return errors.Join(err, p.shut())
 	}
@@ -95,11 +95,11 @@ func (p *process) checks() (checks []rest.Check) {
 	return checks
 }
 
-// Bounds of a drain; together below the 8 s that it may take.
+// Bounds of a drain; with flushAtMost together below the 8 s that it may take.
 const (
 	farewell     = 250 * time.Millisecond // readiness fails for so long before the listener closes
 	httpShutdown = 2500 * time.Millisecond
-	drainAtMost  = 7500 * time.Millisecond // from the signal to the end
+	drainAtMost  = 7 * time.Second // from the signal to the end
 )
 
 // run listens, works until ctx ends or something fails for good, and drains.
@@ -257,13 +257,4 @@ func (p *process) shut() error {
 		return p.data.unlock()
 	}
 	return nil
-}
-
-// newLogger writes to w as configured.
-func newLogger(cfg config, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
-	if cfg.LogJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }
