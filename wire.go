@@ -6,24 +6,22 @@ import (
 	"context"
 
 	"github.com/google/wire"
+
+	"github.com/millrace/millrace/compose"
+	"github.com/millrace/millrace/config"
 )
 
 // initializeUser builds the user service.
-func initializeUser(ctx context.Context, p platform) (userService, func(), error) {
-	panic(wire.Build(wire.Value(serviceName(serviceUser)), runtimeSet, userSet))
+func initializeUser(ctx context.Context, p compose.Platform) (compose.UserService, func(), error) {
+	panic(wire.Build(wire.Value(compose.ServiceName(config.ServiceUser)), runtimeSet, userSet))
 }
 
 // initializeOrder builds the order service.
-func initializeOrder(ctx context.Context, p platform) (orderService, func(), error) {
-	panic(wire.Build(wire.Value(serviceName(serviceOrder)), runtimeSet, routingSet, orderSet))
+func initializeOrder(ctx context.Context, p compose.Platform) (compose.OrderService, func(), error) {
+	panic(wire.Build(wire.Value(compose.ServiceName(config.ServiceOrder)), runtimeSet, routingSet, orderSet))
 }
 
 // initializeEvent builds the event service.
-func initializeEvent(ctx context.Context, p platform) (eventService, func(), error) {
-	panic(wire.Build(wire.Value(serviceName(serviceEvent)), runtimeSet, routingSet, eventSet))
-}
-
-// initializeAll builds all three. They share nothing but the process.
-func initializeAll(ctx context.Context, p platform) (allServices, func(), error) {
-	panic(wire.Build(initializeUser, initializeOrder, initializeEvent, wire.Struct(new(allServices), "*")))
+func initializeEvent(ctx context.Context, p compose.Platform) (compose.EventService, func(), error) {
+	panic(wire.Build(wire.Value(compose.ServiceName(config.ServiceEvent)), runtimeSet, routingSet, eventSet))
 }

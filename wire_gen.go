@@ -18,6 +18,8 @@ import (
 	query2 "github.com/millrace/millrace/app/order/query"
 	"github.com/millrace/millrace/app/user/command"
 	"github.com/millrace/millrace/app/user/query"
+	"github.com/millrace/millrace/compose"
+	"github.com/millrace/millrace/config"
 	"github.com/millrace/millrace/ports/eventhttp"
 	"github.com/millrace/millrace/ports/orderhttp"
 	"github.com/millrace/millrace/ports/userhttp"
@@ -28,68 +30,68 @@ import (
 // Injectors from wire.go:
 
 // initializeUser builds the user service.
-func initializeUser(ctx context.Context, p platform) (userService, func(), error) {
-	mainServiceName := _wireServiceNameValue
-	db, cleanup, err := newDatabase(p, mainServiceName)
+func initializeUser(ctx context.Context, p compose.Platform) (compose.UserService, func(), error) {
+	serviceName := _wireServiceNameValue
+	db, cleanup, err := compose.NewDatabase(p, serviceName)
 	if err != nil {
-		return userService{}, nil, err
+		return compose.UserService{}, nil, err
 	}
-	access := newAccess(db)
-	v := newClock()
-	limits, err := newLimits(p, db, v)
-	if err != nil {
-		cleanup()
-		return userService{}, nil, err
-	}
-	restService, err := newEdge(p, access, limits)
+	access := compose.NewAccess(db)
+	v := compose.NewClock()
+	limits, err := compose.NewLimits(p, db, v)
 	if err != nil {
 		cleanup()
-		return userService{}, nil, err
+		return compose.UserService{}, nil, err
 	}
-	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
+	service, err := compose.NewEdge(p, access, limits)
 	if err != nil {
 		cleanup()
-		return userService{}, nil, err
+		return compose.UserService{}, nil, err
 	}
-	v2 := newIDs()
-	outbox := newOutbox(db, mainServiceName, v2, v)
-	relay, err := newRelay(p, mainServiceName, outbox, mainBroker, v2)
+	broker, cleanup2, err := compose.NewBroker(ctx, p, serviceName)
+	if err != nil {
+		cleanup()
+		return compose.UserService{}, nil, err
+	}
+	v2 := compose.NewIDs()
+	outbox := compose.NewOutbox(db, serviceName, v2, v)
+	relay, err := compose.NewRelay(p, serviceName, outbox, broker, v2)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return userService{}, nil, err
+		return compose.UserService{}, nil, err
 	}
-	router := noRouter()
-	mainRuntime := runtime{
-		platform: p,
-		name:     mainServiceName,
-		db:       db,
-		access:   access,
-		edge:     restService,
-		broker:   mainBroker,
-		relay:    relay,
-		router:   router,
+	router := compose.NoRouter()
+	runtime := compose.Runtime{
+		Platform: p,
+		Name:     serviceName,
+		DB:       db,
+		Access:   access,
+		Edge:     service,
+		Broker:   broker,
+		Relay:    relay,
+		Router:   router,
 	}
 	store := usersql.NewStore(db, outbox)
-	hasher := newHasher()
+	hasher := compose.NewHasher()
 	registerUserHandler := command.NewRegisterUserHandler(store, hasher, v2, v)
-	guard, err := newGuard(p, limits, store, v)
+	guard, err := compose.NewGuard(p, limits, store, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return userService{}, nil, err
+		return compose.UserService{}, nil, err
 	}
 	updateUserHandler := command.NewUpdateUserHandler(store, hasher, guard, v)
 	changePasswordHandler := command.NewChangePasswordHandler(store, hasher, guard, v)
 	deleteUserHandler := command.NewDeleteUserHandler(store, v)
-	keyring, err := newKeyring(p, store, v)
+	keyring, err := compose.NewKeyring(p, store, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return userService{}, nil, err
+		return compose.UserService{}, nil, err
 	}
 	signer := jwks.NewSigner(keyring, v)
-	reader := newRandom()
+	reader := compose.NewRandom()
 	granter := command.NewGranter(signer, reader, v2, v)
 	signInHandler := command.NewSignInHandler(store, hasher, guard, granter)
 	refreshSessionHandler := command.NewRefreshSessionHandler(store, granter)
@@ -99,11 +101,11 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 	userByIDHandler := query.NewUserByIDHandler(store)
 	usersHandler := query.NewUsersHandler(store)
 	sessionsHandler := query.NewSessionsHandler(store, v)
-	cursors, err := newCursors(p)
+	cursors, err := compose.NewCursors(p)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return userService{}, nil, err
+		return compose.UserService{}, nil, err
 	}
 	handlers := userhttp.Handlers{
 		RegisterUser:   registerUserHandler,
@@ -124,68 +126,68 @@ func initializeUser(ctx context.Context, p platform) (userService, func(), error
 	}
 	ensureAdminHandler := command.NewEnsureAdminHandler(store, hasher, v2, v)
 	replaceDrawnPasswordHandler := command.NewReplaceDrawnPasswordHandler(store, hasher, v)
-	mainFirstAdmin := newFirstAdmin(p, ensureAdminHandler, replaceDrawnPasswordHandler)
-	mainUserService := newUserService(mainRuntime, handlers, keyring, mainFirstAdmin)
-	return mainUserService, func() {
+	firstAdmin := compose.NewFirstAdmin(p, ensureAdminHandler, replaceDrawnPasswordHandler)
+	userService := compose.NewUserService(runtime, handlers, keyring, firstAdmin)
+	return userService, func() {
 		cleanup2()
 		cleanup()
 	}, nil
 }
 
 var (
-	_wireServiceNameValue = serviceName(serviceUser)
+	_wireServiceNameValue = compose.ServiceName(config.ServiceUser)
 )
 
 // initializeOrder builds the order service.
-func initializeOrder(ctx context.Context, p platform) (orderService, func(), error) {
-	mainServiceName := _wireMainServiceNameValue
-	db, cleanup, err := newDatabase(p, mainServiceName)
+func initializeOrder(ctx context.Context, p compose.Platform) (compose.OrderService, func(), error) {
+	serviceName := _wireComposeServiceNameValue
+	db, cleanup, err := compose.NewDatabase(p, serviceName)
 	if err != nil {
-		return orderService{}, nil, err
+		return compose.OrderService{}, nil, err
 	}
-	access := newAccess(db)
-	v := newClock()
-	limits, err := newLimits(p, db, v)
-	if err != nil {
-		cleanup()
-		return orderService{}, nil, err
-	}
-	restService, err := newEdge(p, access, limits)
+	access := compose.NewAccess(db)
+	v := compose.NewClock()
+	limits, err := compose.NewLimits(p, db, v)
 	if err != nil {
 		cleanup()
-		return orderService{}, nil, err
+		return compose.OrderService{}, nil, err
 	}
-	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
+	service, err := compose.NewEdge(p, access, limits)
 	if err != nil {
 		cleanup()
-		return orderService{}, nil, err
+		return compose.OrderService{}, nil, err
 	}
-	v2 := newIDs()
-	outbox := newOutbox(db, mainServiceName, v2, v)
-	relay, err := newRelay(p, mainServiceName, outbox, mainBroker, v2)
+	broker, cleanup2, err := compose.NewBroker(ctx, p, serviceName)
+	if err != nil {
+		cleanup()
+		return compose.OrderService{}, nil, err
+	}
+	v2 := compose.NewIDs()
+	outbox := compose.NewOutbox(db, serviceName, v2, v)
+	relay, err := compose.NewRelay(p, serviceName, outbox, broker, v2)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return orderService{}, nil, err
+		return compose.OrderService{}, nil, err
 	}
-	failures := newFailures(db, outbox, v)
-	router, err := newRouter(p, mainServiceName, db, failures, v)
+	failures := compose.NewFailures(db, outbox, v)
+	router, err := compose.NewRouter(p, serviceName, db, failures, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return orderService{}, nil, err
+		return compose.OrderService{}, nil, err
 	}
-	mainRuntime := runtime{
-		platform: p,
-		name:     mainServiceName,
-		db:       db,
-		access:   access,
-		edge:     restService,
-		broker:   mainBroker,
-		relay:    relay,
-		router:   router,
+	runtime := compose.Runtime{
+		Platform: p,
+		Name:     serviceName,
+		DB:       db,
+		Access:   access,
+		Edge:     service,
+		Broker:   broker,
+		Relay:    relay,
+		Router:   router,
 	}
-	inbox := newOrderInbox(db, v)
+	inbox := compose.NewOrderInbox(db, v)
 	store := ordersql.NewStore(db, outbox, inbox)
 	placeOrderHandler := command2.NewPlaceOrderHandler(store, v2, v)
 	updateOrderHandler := command2.NewUpdateOrderHandler(store, v)
@@ -193,11 +195,11 @@ func initializeOrder(ctx context.Context, p platform) (orderService, func(), err
 	deleteOrderHandler := command2.NewDeleteOrderHandler(store, v)
 	orderByIDHandler := query2.NewOrderByIDHandler(store)
 	ordersHandler := query2.NewOrdersHandler(store)
-	cursors, err := newCursors(p)
+	cursors, err := compose.NewCursors(p)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return orderService{}, nil, err
+		return compose.OrderService{}, nil, err
 	}
 	handlers := orderhttp.Handlers{
 		PlaceOrder:  placeOrderHandler,
@@ -216,82 +218,82 @@ func initializeOrder(ctx context.Context, p platform) (orderService, func(), err
 		ForgetCustomer: forgetCustomerHandler,
 		PassOver:       passOverHandler,
 	}
-	mainOrderService, err := newOrderService(mainRuntime, inbox, handlers, orderconsumerHandlers)
+	orderService, err := compose.NewOrderService(runtime, inbox, handlers, orderconsumerHandlers)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return orderService{}, nil, err
+		return compose.OrderService{}, nil, err
 	}
-	return mainOrderService, func() {
+	return orderService, func() {
 		cleanup2()
 		cleanup()
 	}, nil
 }
 
 var (
-	_wireMainServiceNameValue = serviceName(serviceOrder)
+	_wireComposeServiceNameValue = compose.ServiceName(config.ServiceOrder)
 )
 
 // initializeEvent builds the event service.
-func initializeEvent(ctx context.Context, p platform) (eventService, func(), error) {
-	mainServiceName := _wireServiceNameValue2
-	db, cleanup, err := newDatabase(p, mainServiceName)
+func initializeEvent(ctx context.Context, p compose.Platform) (compose.EventService, func(), error) {
+	serviceName := _wireServiceNameValue2
+	db, cleanup, err := compose.NewDatabase(p, serviceName)
 	if err != nil {
-		return eventService{}, nil, err
+		return compose.EventService{}, nil, err
 	}
-	access := newAccess(db)
-	v := newClock()
-	limits, err := newLimits(p, db, v)
-	if err != nil {
-		cleanup()
-		return eventService{}, nil, err
-	}
-	restService, err := newEdge(p, access, limits)
+	access := compose.NewAccess(db)
+	v := compose.NewClock()
+	limits, err := compose.NewLimits(p, db, v)
 	if err != nil {
 		cleanup()
-		return eventService{}, nil, err
+		return compose.EventService{}, nil, err
 	}
-	mainBroker, cleanup2, err := newBroker(ctx, p, mainServiceName)
+	service, err := compose.NewEdge(p, access, limits)
 	if err != nil {
 		cleanup()
-		return eventService{}, nil, err
+		return compose.EventService{}, nil, err
 	}
-	v2 := newIDs()
-	outbox := newOutbox(db, mainServiceName, v2, v)
-	relay, err := newRelay(p, mainServiceName, outbox, mainBroker, v2)
+	broker, cleanup2, err := compose.NewBroker(ctx, p, serviceName)
+	if err != nil {
+		cleanup()
+		return compose.EventService{}, nil, err
+	}
+	v2 := compose.NewIDs()
+	outbox := compose.NewOutbox(db, serviceName, v2, v)
+	relay, err := compose.NewRelay(p, serviceName, outbox, broker, v2)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return eventService{}, nil, err
+		return compose.EventService{}, nil, err
 	}
-	failures := newFailures(db, outbox, v)
-	router, err := newRouter(p, mainServiceName, db, failures, v)
+	failures := compose.NewFailures(db, outbox, v)
+	router, err := compose.NewRouter(p, serviceName, db, failures, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return eventService{}, nil, err
+		return compose.EventService{}, nil, err
 	}
-	mainRuntime := runtime{
-		platform: p,
-		name:     mainServiceName,
-		db:       db,
-		access:   access,
-		edge:     restService,
-		broker:   mainBroker,
-		relay:    relay,
-		router:   router,
+	runtime := compose.Runtime{
+		Platform: p,
+		Name:     serviceName,
+		DB:       db,
+		Access:   access,
+		Edge:     service,
+		Broker:   broker,
+		Relay:    relay,
+		Router:   router,
 	}
 	store := eventsql.NewStore(db, outbox)
 	eventsHandler := query3.NewEventsHandler(store)
-	eventByIDHandler := newEventByIDHandler(store)
+	eventByIDHandler := compose.NewEventByIDHandler(store)
 	poisonHandler := query3.NewPoisonHandler(store)
 	poisonByIDHandler := query3.NewPoisonByIDHandler(store)
 	requeuePoisonHandler := command3.NewRequeuePoisonHandler(store)
-	cursors, err := newCursors(p)
+	cursors, err := compose.NewCursors(p)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return eventService{}, nil, err
+		return compose.EventService{}, nil, err
 	}
 	handlers := eventhttp.Handlers{
 		Events:        eventsHandler,
@@ -304,49 +306,20 @@ func initializeEvent(ctx context.Context, p platform) (eventService, func(), err
 	recordEventHandler := command3.NewRecordEventHandler(store, v)
 	storePoisonHandler := command3.NewStorePoisonHandler(store, v)
 	assignPositionsHandler := command3.NewAssignPositionsHandler(store, v)
-	sequencer := newSequencer(assignPositionsHandler, p)
-	eventconsumerConsumer := eventconsumer.New(recordEventHandler, storePoisonHandler, sequencer)
-	mainEventService, err := newEventService(mainRuntime, handlers, eventconsumerConsumer, sequencer)
+	sequencer := compose.NewSequencer(assignPositionsHandler, p)
+	consumer := eventconsumer.New(recordEventHandler, storePoisonHandler, sequencer)
+	eventService, err := compose.NewEventService(runtime, handlers, consumer, sequencer)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return eventService{}, nil, err
+		return compose.EventService{}, nil, err
 	}
-	return mainEventService, func() {
+	return eventService, func() {
 		cleanup2()
 		cleanup()
 	}, nil
 }
 
 var (
-	_wireServiceNameValue2 = serviceName(serviceEvent)
+	_wireServiceNameValue2 = compose.ServiceName(config.ServiceEvent)
 )
-
-// initializeAll builds all three. They share nothing but the process.
-func initializeAll(ctx context.Context, p platform) (allServices, func(), error) {
-	mainUserService, cleanup, err := initializeUser(ctx, p)
-	if err != nil {
-		return allServices{}, nil, err
-	}
-	mainOrderService, cleanup2, err := initializeOrder(ctx, p)
-	if err != nil {
-		cleanup()
-		return allServices{}, nil, err
-	}
-	mainEventService, cleanup3, err := initializeEvent(ctx, p)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return allServices{}, nil, err
-	}
-	mainAllServices := allServices{
-		user:  mainUserService,
-		order: mainOrderService,
-		event: mainEventService,
-	}
-	return mainAllServices, func() {
-		cleanup3()
-		cleanup2()
-		cleanup()
-	}, nil
-}

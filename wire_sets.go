@@ -16,6 +16,7 @@ import (
 	orderquery "github.com/millrace/millrace/app/order/query"
 	usercommand "github.com/millrace/millrace/app/user/command"
 	userquery "github.com/millrace/millrace/app/user/query"
+	"github.com/millrace/millrace/compose"
 	"github.com/millrace/millrace/ports/eventhttp"
 	"github.com/millrace/millrace/ports/orderhttp"
 	"github.com/millrace/millrace/ports/userhttp"
@@ -24,42 +25,44 @@ import (
 )
 
 // runtimeSet is what each service has: database, connection to the broker, outbox and relay.
-var runtimeSet = wire.NewSet(newClock, newIDs, newCursors, newDatabase, newLimits, newAccess, newEdge, newBroker, newOutbox, newRelay,
-	wire.Struct(new(runtime), "*"))
+var runtimeSet = wire.NewSet(
+	compose.NewClock, compose.NewIDs, compose.NewCursors, compose.NewDatabase, compose.NewLimits, compose.NewAccess, compose.NewEdge,
+	compose.NewBroker, compose.NewOutbox, compose.NewRelay, wire.Struct(new(compose.Runtime), "*"),
+)
 
 // routingSet is what a service has that takes messages.
-var routingSet = wire.NewSet(newFailures, newRouter)
+var routingSet = wire.NewSet(compose.NewFailures, compose.NewRouter)
 
 var userSet = wire.NewSet(
-	noRouter, usersql.NewStore,
+	compose.NoRouter, usersql.NewStore,
 	wire.Bind(new(usercommand.Store), new(*usersql.Store)), wire.Bind(new(userquery.Store), new(*usersql.Store)),
-	newHasher, wire.Bind(new(usercommand.Hasher), new(*argon.Hasher)),
-	newKeyring, jwks.NewSigner, wire.Bind(new(usercommand.TokenIssuer), new(*jwks.Signer)),
+	compose.NewHasher, wire.Bind(new(usercommand.Hasher), new(*argon.Hasher)),
+	compose.NewKeyring, jwks.NewSigner, wire.Bind(new(usercommand.TokenIssuer), new(*jwks.Signer)),
 	usercommand.NewRegisterUserHandler, usercommand.NewUpdateUserHandler, usercommand.NewChangePasswordHandler,
 	usercommand.NewDeleteUserHandler,
-	newGuard, newRandom, usercommand.NewGranter, usercommand.NewSignInHandler, usercommand.NewRefreshSessionHandler,
+	compose.NewGuard, compose.NewRandom, usercommand.NewGranter, usercommand.NewSignInHandler, usercommand.NewRefreshSessionHandler,
 	usercommand.NewSignOutHandler, usercommand.NewEndSessionHandler, usercommand.NewEndSessionsHandler,
-	usercommand.NewEnsureAdminHandler, usercommand.NewReplaceDrawnPasswordHandler, newFirstAdmin,
+	usercommand.NewEnsureAdminHandler, usercommand.NewReplaceDrawnPasswordHandler, compose.NewFirstAdmin,
 	userquery.NewUserByIDHandler, userquery.NewUsersHandler, userquery.NewSessionsHandler,
 	wire.Bind(new(userquery.SessionStore), new(*usersql.Store)),
-	wire.Bind(new(userhttp.KeySet), new(*jwks.Keyring)), wire.Struct(new(userhttp.Handlers), "*"), newUserService,
+	wire.Bind(new(userhttp.KeySet), new(*jwks.Keyring)), wire.Struct(new(userhttp.Handlers), "*"), compose.NewUserService,
 )
 
 var orderSet = wire.NewSet(
-	newOrderInbox, ordersql.NewStore,
+	compose.NewOrderInbox, ordersql.NewStore,
 	wire.Bind(new(ordercommand.Store), new(*ordersql.Store)), wire.Bind(new(ordercommand.Inbox), new(*ordersql.Store)),
 	wire.Bind(new(orderquery.Store), new(*ordersql.Store)),
 	ordercommand.NewPlaceOrderHandler, ordercommand.NewUpdateOrderHandler, ordercommand.NewCancelOrderHandler,
 	ordercommand.NewDeleteOrderHandler, orderquery.NewOrderByIDHandler, orderquery.NewOrdersHandler,
 	ordercommand.NewRecordCustomerHandler, ordercommand.NewForgetCustomerHandler, ordercommand.NewPassOverHandler,
-	wire.Struct(new(orderconsumer.Handlers), "*"), wire.Struct(new(orderhttp.Handlers), "*"), newOrderService,
+	wire.Struct(new(orderconsumer.Handlers), "*"), wire.Struct(new(orderhttp.Handlers), "*"), compose.NewOrderService,
 )
 
 var eventSet = wire.NewSet(
 	eventsql.NewStore,
 	wire.Bind(new(eventcommand.Store), new(*eventsql.Store)), wire.Bind(new(eventquery.Store), new(*eventsql.Store)),
 	eventcommand.NewRecordEventHandler, eventcommand.NewStorePoisonHandler, eventcommand.NewAssignPositionsHandler,
-	eventcommand.NewRequeuePoisonHandler, eventquery.NewEventsHandler, newEventByIDHandler,
+	eventcommand.NewRequeuePoisonHandler, eventquery.NewEventsHandler, compose.NewEventByIDHandler,
 	eventquery.NewPoisonHandler, eventquery.NewPoisonByIDHandler,
-	newSequencer, eventconsumer.New, wire.Struct(new(eventhttp.Handlers), "*"), newEventService,
+	compose.NewSequencer, eventconsumer.New, wire.Struct(new(eventhttp.Handlers), "*"), compose.NewEventService,
 )

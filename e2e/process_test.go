@@ -185,7 +185,7 @@ func TestDrainFinishesWhatRuns(t *testing.T) {
 
 func TestStartWaitsForItsDatabase(t *testing.T) {
 	t.Parallel()
-	n := start(t, "--data-dir="+t.TempDir(), "--database-url=mysql://nobody@127.0.0.1:1/", "--secret-key=0123456789abcdef",
+	n := start(t, "--data-dir="+t.TempDir(), "--database-url=mysql://nobody@127.0.0.1:1/", "--secret-key="+testSecret,
 		"--broker-url=memory:")
 	require.Eventually(t, func() bool { return n.get("", "/readyz").status == http.StatusServiceUnavailable }, waitFor, tick)
 	require.Equal(t, http.StatusOK, n.get("", "/healthz").status)

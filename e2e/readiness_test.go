@@ -12,7 +12,7 @@ import (
 func TestServiceAloneWaitsForTheFirstKeys(t *testing.T) {
 	t.Parallel()
 	addr := freeAddr(t)
-	n := start(t, "--service=order", "--broker-url=memory:", "--data-dir="+t.TempDir(), "--secret-key=0123456789abcdef",
+	n := start(t, "--service=order", "--broker-url=memory:", "--data-dir="+t.TempDir(), "--secret-key="+testSecret,
 		"--jwks-url=http://"+addr+"/.well-known/jwks.json")
 	checks := func() (status int, keys check) {
 		a := n.get("", "/readyz")
@@ -29,7 +29,7 @@ func TestServiceAloneWaitsForTheFirstKeys(t *testing.T) {
 	require.Contains(t, keys.Detail, "keys")
 	require.NotContains(t, keys.Detail, addr, "hosts are for the log")
 
-	user := start(t, "--service=user", "--broker-url=memory:", "--data-dir="+t.TempDir(), "--secret-key=0123456789abcdef", "--http-addr="+addr)
+	user := start(t, "--service=user", "--broker-url=memory:", "--data-dir="+t.TempDir(), "--secret-key="+testSecret, "--http-addr="+addr)
 	token := user.ready().signIn("admin@localhost", adminPassword)
 	n.ready()
 	require.Equal(t, http.StatusOK, n.get(token, "/api/orders").status)

@@ -176,7 +176,7 @@ func TestDrainEndsInTimeThoughTheDatabaseHangs(t *testing.T) {
 	require.NoError(t, err)
 	proxy := startProxy(t, dsn.Net, dsn.Addr)
 	dsn.Net, dsn.Addr = "tcp", proxy.listener.Addr().String()
-	n := start(t, "--service=user", "--database-url="+dsn.FormatDSN(), "--broker-url=memory:", "--secret-key=0123456789abcdef").ready()
+	n := start(t, "--service=user", "--database-url="+dsn.FormatDSN(), "--broker-url=memory:", "--secret-key="+testSecret).ready()
 	proxy.hung.Store(true)
 	go func() {
 		_, _ = n.try("", http.MethodPost, "/api/users", `{"email":"a@example.org","name":"A","password":"correct horse battery"}`)

@@ -1,7 +1,8 @@
-package main
+package process
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/config"
 )
 
 func TestTakenAddressIsHeardOfBeforeAnythingIsMade(t *testing.T) {
@@ -18,27 +21,23 @@ func TestTakenAddressIsHeardOfBeforeAnythingIsMade(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
 	dir := filepath.Join(t.TempDir(), "data")
-	for name, change := range map[string]func(*settings){
-		"MILLRACE_HTTP_ADDR": func(s *settings) { s.HTTPAddr = taken.Addr().String() },
-		"MILLRACE_OPS_ADDR":  func(s *settings) { s.HTTPAddr, s.OpsAddr = "127.0.0.1:0", taken.Addr().String() },
+	for name, cfg := range map[string]config.Config{
+		"MILLRACE_HTTP_ADDR": {HTTPAddr: taken.Addr().String(), DataDir: dir},
+		"MILLRACE_OPS_ADDR":  {HTTPAddr: "127.0.0.1:0", OpsAddr: taken.Addr().String(), DataDir: dir},
 	} {
-		s := usual()
-		s.DataDir = dir
-		change(&s)
-		cfg, err := s.parse()
-		require.NoError(t, err)
-		err = serve(t.Context(), cfg, newConsole(cfg, io.Discard, io.Discard), nil)
+		err = Serve(t.Context(), cfg, Options{
+			Console: NewConsole(cfg, io.Discard, io.Discard),
+			Build: func(context.Context, Platform) (System, error) {
+				panic("services are built on an address that is taken")
+			}})
 		require.ErrorContains(t, err, name+": ")
-		held, err := filepath.Glob(filepath.Join(dir, "*.db"))
-		require.NoError(t, err)
-		require.Empty(t, held)
 	}
 }
 
 func TestSecretKeyThatOthersCanReadIsWorthAWarning(t *testing.T) {
 	t.Parallel()
-	cfg := config{DataDir: t.TempDir()}
-	_, err := secretKey(cfg)
+	cfg := config.Config{DataDir: t.TempDir()}
+	_, err := SecretKey(cfg)
 	require.NoError(t, err)
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
@@ -53,12 +52,12 @@ func TestSecretKeyThatIsDamagedIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret.key"), nil, 0o600))
-	_, err := secretKey(config{DataDir: dir})
+	_, err := SecretKey(config.Config{DataDir: dir})
 	require.ErrorContains(t, err, "is damaged")
 	require.NoError(t, os.Remove(filepath.Join(dir, "secret.key")))
-	key, err := secretKey(config{DataDir: dir})
+	key, err := SecretKey(config.Config{DataDir: dir})
 	require.NoError(t, err)
-	again, err := secretKey(config{DataDir: dir})
+	again, err := SecretKey(config.Config{DataDir: dir})
 	require.NoError(t, err)
 	require.Equal(t, key, again)
 	info, err := os.Stat(filepath.Join(dir, "secret.key"))
@@ -67,6 +66,14 @@ func TestSecretKeyThatIsDamagedIsNotReplaced(t *testing.T) {
 
 	require.NoError(t, os.Rename(filepath.Join(dir, "secret.key"), filepath.Join(dir, "moved")))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "millrace_user.db"), nil, 0o600))
-	_, err = secretKey(config{DataDir: dir})
+	_, err = SecretKey(config.Config{DataDir: dir})
 	require.ErrorContains(t, err, "put it back", "a lost key is not replaced by one that fits nothing")
+}
+
+func TestWeakKeyInTheDataFolderIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret.key"), []byte("change-me-to-32-random-bytes-or-more\n"), 0o600))
+	_, err := SecretKey(config.Config{DataDir: dir})
+	require.ErrorContains(t, err, "damaged or weak")
 }

@@ -1,4 +1,4 @@
-package main
+package compose
 
 import (
 	"context"
@@ -11,18 +11,18 @@ import (
 // memoryBroker is the broker in memory, which all services of the process share.
 type memoryBroker struct{ *channel.Broker }
 
-// EnsureStreams implements broker: they are there.
+// EnsureStreams implements process.Broker: they are there.
 func (memoryBroker) EnsureStreams(context.Context, ...string) error { return nil }
 
-// EnsureConsumer implements broker.
+// EnsureConsumer implements process.Broker.
 func (b memoryBroker) EnsureConsumer(ctx context.Context, name, topic string) (complete bool, err error) {
 	return b.Broker.EnsureConsumer(ctx, channel.ConsumerSpec{Name: name, Filters: []string{topic}, AckWait: ackWait})
 }
 
-// Subscriber implements broker.
+// Subscriber implements process.Broker.
 func (b memoryBroker) Subscriber(consumer string) message.Subscriber {
 	return b.Broker.Subscriber(channel.SubscriberConfig{Consumer: consumer, HandlingLimit: handlingLimit, CloseTimeout: drainTimeout})
 }
 
-// Close implements broker. The broker outlives the service: others of the process work with it.
+// Close implements process.Broker. The broker outlives the service: others of the process work with it.
 func (memoryBroker) Close() {}

@@ -1,4 +1,4 @@
-package main
+package compose
 
 import (
 	"context"
@@ -28,10 +28,10 @@ func newNATSBroker(conn *natsjs.Conn, log *slog.Logger) (*natsBroker, error) {
 	return &natsBroker{Publisher: publisher, conn: conn, log: log}, nil
 }
 
-// Connected implements broker. Without the streams there is nothing to publish to.
+// Connected implements process.Broker. Without the streams there is nothing to publish to.
 func (b *natsBroker) Connected() bool { return b.streams.Load() && b.Publisher.Connected() }
 
-// EnsureStreams implements broker.
+// EnsureStreams implements process.Broker.
 func (b *natsBroker) EnsureStreams(ctx context.Context, names ...string) error {
 	err := b.conn.EnsureStreams(ctx, natsjs.Streams{}, names...)
 	if err == nil {
@@ -40,19 +40,19 @@ func (b *natsBroker) EnsureStreams(ctx context.Context, names ...string) error {
 	return err
 }
 
-// EnsureConsumer implements broker.
+// EnsureConsumer implements process.Broker.
 func (b *natsBroker) EnsureConsumer(ctx context.Context, name, topic string) (complete bool, err error) {
 	return b.conn.EnsureConsumer(ctx, natsjs.ConsumerSpec{Name: name, Filters: []string{topic}, AckWait: ackWait})
 }
 
-// Subscriber implements broker.
+// Subscriber implements process.Broker.
 func (b *natsBroker) Subscriber(consumer string) message.Subscriber {
 	return natsjs.NewSubscriber(b.conn, natsjs.SubscriberConfig{
 		Consumer: consumer, AckWait: ackWait, HandlingLimit: handlingLimit, CloseTimeout: drainTimeout, Logger: b.log.With("consumer", consumer),
 	})
 }
 
-// Close implements broker.
+// Close implements process.Broker.
 func (b *natsBroker) Close() {
 	if err := b.Publisher.Close(); err != nil {
 		b.log.Warn("closing the publisher failed", "error", err)

@@ -1,10 +1,12 @@
-package main
+package config_test
 
 import (
 	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/millrace/millrace/config"
 )
 
 const (
@@ -20,13 +22,13 @@ func FuzzConfig(f *testing.F) {
 	f.Add("user:secret@tcp(host:3306)/x?parseTime=true", "tls://%zz", "::ffff:10.0.0.0/104,fe80::1%eth0", "http://[::1]:80,*", "ftp://x",
 		"[::1")
 	f.Fuzz(func(t *testing.T, database, broker, proxies, origins, jwks, addr string) {
-		s := settings{
+		s := config.Settings{
 			Service: "all", HTTPAddr: addr, DataDir: "./data", DatabaseURL: database, BrokerURL: broker, TrustedProxies: proxies,
 			CORSOrigins: origins, JWKSURL: jwks,
 			SecretKey: testSecret, AdminEmail: "admin@localhost", AdminPassword: adminPassword, RateLimits: "on", LogLevel: "info",
 			LogFormat: "text",
 		}
-		c, err := s.parse()
+		c, err := s.Parse()
 		if err != nil {
 			for _, secret := range []string{testSecret, adminPassword, passwordIn(database), passwordIn(broker)} {
 				if len(secret) > 12 && strings.Contains(err.Error(), secret) {

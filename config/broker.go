@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"github.com/millrace/millrace/app/user/common"
 )
 
-// embeddedNATS says where the embedded server listens for outside clients, and who they may be.
-type embeddedNATS struct {
+// EmbeddedNATS says where the embedded server listens for outside clients, and who they may be.
+type EmbeddedNATS struct {
 	Addr     string // empty: nowhere
 	Password string // of natsjs.EmbeddedUser; empty: there is no such user
 	Users    natsjs.Users
@@ -20,17 +20,17 @@ type embeddedNATS struct {
 
 // parseEmbeddedNATS reads the way into the embedded server. Whoever can publish there can forge events, so there is none without
 // authentication.
-func (s settings) parseEmbeddedNATS(c *config, found *problems) {
+func (s Settings) parseEmbeddedNATS(c *Config, found *problems) {
 	c.EmbeddedNATS.Addr, c.EmbeddedNATS.Password = s.EmbeddedNATSAddr, s.EmbeddedNATSPass
 	switch {
-	case s.EmbeddedNATSAddr != "" && c.Broker != brokerEmbedded:
+	case s.EmbeddedNATSAddr != "" && c.Broker != BrokerEmbedded:
 		found.add("MILLRACE_EMBEDDED_NATS_ADDR", "needs MILLRACE_BROKER_URL=embedded:")
 	case s.EmbeddedNATSAddr != "" && s.EmbeddedNATSPass == "" && s.EmbeddedNATSFile == "":
 		found.add("MILLRACE_EMBEDDED_NATS_ADDR", "needs MILLRACE_EMBEDDED_NATS_PASSWORD, or a file of users as MILLRACE_EMBEDDED_NATS_USERS:"+
 			" whoever connects without could forge events; make a password with: openssl rand -hex 24")
 	}
 	if s.EmbeddedNATSPass != "" {
-		if err := checkBrokerPassword(natsjs.EmbeddedUser, s.EmbeddedNATSPass); err != nil {
+		if err := CheckBrokerPassword(natsjs.EmbeddedUser, s.EmbeddedNATSPass); err != nil {
 			found.add("MILLRACE_EMBEDDED_NATS_PASSWORD", "%w", err)
 		}
 		if s.EmbeddedNATSAddr == "" {
@@ -55,7 +55,7 @@ func readBrokerUsers(file string) (natsjs.Users, error) {
 	}
 	passwords := users.Passwords()
 	for _, name := range slices.Sorted(maps.Keys(passwords)) {
-		if err := checkBrokerPassword(name, passwords[name]); err != nil {
+		if err := CheckBrokerPassword(name, passwords[name]); err != nil {
 			return users, fmt.Errorf("%s: the password of %s %w", file, name, err)
 		}
 	}
@@ -68,8 +68,8 @@ const (
 	minBrokerCharacters = 6  // different ones
 )
 
-// checkBrokerPassword refuses a password that can be guessed. The error follows the name of what is wrong and repeats nothing of it.
-func checkBrokerPassword(user, password string) error {
+// CheckBrokerPassword refuses a password that can be guessed. The error follows the name of what is wrong and repeats nothing of it.
+func CheckBrokerPassword(user, password string) error {
 	different := map[rune]bool{}
 	for _, r := range password {
 		different[r] = true

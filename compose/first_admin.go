@@ -1,4 +1,4 @@
-package main
+package compose
 
 import (
 	"context"
@@ -8,21 +8,21 @@ import (
 	"github.com/millrace/millrace/app/user/command"
 )
 
-// firstAdmin is who can sign in before anybody has registered.
-type firstAdmin struct {
-	platform platform
+// FirstAdmin is who can sign in before anybody has registered.
+type FirstAdmin struct {
+	platform Platform
 	ensure   *command.EnsureAdminHandler
 	replace  *command.ReplaceDrawnPasswordHandler
 }
 
-func newFirstAdmin(p platform, ensure *command.EnsureAdminHandler, replace *command.ReplaceDrawnPasswordHandler) firstAdmin {
-	return firstAdmin{p, ensure, replace}
+func NewFirstAdmin(p Platform, ensure *command.EnsureAdminHandler, replace *command.ReplaceDrawnPasswordHandler) FirstAdmin {
+	return FirstAdmin{p, ensure, replace}
 }
 
 // prepare makes the first admin at the first start. A password that nobody chose is drawn and printed once; if that was lost, a later start
 // with a chosen one replaces it.
-func (a firstAdmin) prepare(ctx context.Context) error {
-	email, password := a.platform.cfg.AdminEmail, a.platform.cfg.AdminPassword
+func (a FirstAdmin) prepare(ctx context.Context) error {
+	email, password := a.platform.Config.AdminEmail, a.platform.Config.AdminPassword
 	if password == "" {
 		return a.draw(ctx, email)
 	}
@@ -40,7 +40,7 @@ func (a firstAdmin) prepare(ctx context.Context) error {
 	return a.tell("The drawn password of %s was replaced by that in MILLRACE_ADMIN_PASSWORD.\n", email)
 }
 
-func (a firstAdmin) draw(ctx context.Context, email string) error {
+func (a FirstAdmin) draw(ctx context.Context, email string) error {
 	password := rand.Text()
 	made, err := a.ensure.Handle(ctx, command.EnsureAdmin{Email: email, Password: password, Drawn: true})
 	if err != nil || !made {
@@ -50,7 +50,7 @@ func (a firstAdmin) draw(ctx context.Context, email string) error {
 		"  Change it first: sign in with it, then PUT /api/users/{id}/password; everything else is refused until then.\n", email, password)
 }
 
-func (a firstAdmin) tell(format string, args ...any) error {
-	_, err := fmt.Fprintf(a.platform.out, format, args...)
+func (a FirstAdmin) tell(format string, args ...any) error {
+	_, err := fmt.Fprintf(a.platform.Out, format, args...)
 	return err
 }

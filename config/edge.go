@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 )
 
 // parseEdge reads who may call, and how often.
-func (s settings) parseEdge(c *config, found *problems) {
+func (s Settings) parseEdge(c *Config, found *problems) {
 	var err error
 	if c.TrustedProxies, err = parseProxies(s.TrustedProxies); err != nil {
 		found.add("MILLRACE_TRUSTED_PROXIES", "%w", err)

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"context"
@@ -20,39 +20,52 @@ import (
 	"github.com/millrace/millrace/router"
 )
 
-// service is one of the three, with everything that is its own: database, connection to the broker, relay and consumers.
-type service struct {
-	name       string
-	db         *sqldb.DB
-	migrations fs.FS
-	broker     broker
-	streams    []string // that it publishes to or reads
-	relay      *router.Relay
-	router     *router.Router // nil where the service takes no messages
-	consumers  []*consumer
-	workers    []func(ctx context.Context) error
-	foremost   []func(ctx context.Context) error // workers that requests need: they start before the broker is reached
-	prepare    func(ctx context.Context) error   // after the migrations, before the service is ready; may be nil
-	prepared   atomic.Bool
-	access     *sqldb.Access
-	edge       rest.Service
-	checks     []rest.Check // of readiness, beside those that every service has
-	routes     func(api huma.API)
-	log        *slog.Logger
+// Service is one service with everything that is its own: database, connection to the broker, relay and consumers.
+type Service struct {
+	Name       string
+	DB         *sqldb.DB
+	Migrations fs.FS
+	Broker     Broker
+	Streams    []string // that it publishes to or reads
+	Relay      *router.Relay
+	Router     *router.Router // nil where the service takes no messages
+	Workers    []func(ctx context.Context) error
+	Early      []func(ctx context.Context) error // workers that requests need: they start before the broker is reached
+	Prepare    func(ctx context.Context) error   // after the migrations, before the service is ready; may be nil
+	Access     *sqldb.Access
+	Edge       rest.Service
+	Checks     []rest.Check // of readiness, beside those that every service has
+	Routes     func(api huma.API)
+	Log        *slog.Logger
+
+	consumers []*Consumer
+	prepared  atomic.Bool
 }
 
-// consumer is a durable consumer of a service.
-type consumer struct {
-	name    string
-	topics  []string
-	inbox   *sqldb.Inbox // nil where the effect tells repeats by itself
-	handle  message.NoPublishHandlerFunc
-	options []router.ConsumerOption
+// Consumer is a durable consumer of a service.
+type Consumer struct {
+	Name    string
+	Topics  []string
+	Inbox   *sqldb.Inbox // nil where the effect tells repeats by itself
+	Handle  message.NoPublishHandlerFunc
+	Options []router.ConsumerOption
+}
+
+// Broker is a service's own connection to the message broker.
+type Broker interface {
+	router.Broker
+	// EnsureStreams makes the streams with these names as they must be.
+	EnsureStreams(ctx context.Context, names ...string) error
+	// EnsureConsumer makes the durable consumer of a topic. complete: its stream still begins with its first message.
+	EnsureConsumer(ctx context.Context, name, topic string) (complete bool, err error)
+	// Subscriber returns a subscriber of a consumer. The caller closes it.
+	Subscriber(consumer string) message.Subscriber
+	Close()
 }
 
 // run works until ctx ends and then drains: first the consumers, whose last effects go to the outbox, then the relay. A database
 // or broker that cannot be reached is tried again for as long as it takes.
-func (s *service) run(ctx context.Context) error {
+func (s *Service) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	relayCtx, stopRelay := context.WithCancel(context.WithoutCancel(ctx))
@@ -64,20 +77,20 @@ func (s *service) run(ctx context.Context) error {
 		return err
 	}
 	if err == nil {
-		for _, work := range s.foremost {
+		for _, work := range s.Early {
 			relaying.Go(func() { s.work(relayCtx, work) })
 		}
-		relaying.Go(func() { errs[0] = s.relay.Run(relayCtx) }) // counts what waits, also while the broker is away
+		relaying.Go(func() { errs[0] = s.Relay.Run(relayCtx) }) // counts what waits, also while the broker is away
 		err = s.until(ctx, "broker", s.provision)
 	}
 	if err == nil {
 		relaying.Go(func() { s.keepProvisioned(relayCtx) })
-		for _, work := range s.workers {
+		for _, work := range s.Workers {
 			relaying.Go(func() { s.work(relayCtx, work) })
 		}
-		if s.router != nil {
+		if s.Router != nil {
 			consuming.Go(func() {
-				errs[1] = s.drained(ctx, s.router.Run(ctx))
+				errs[1] = s.drained(ctx, s.Router.Run(ctx))
 				stop() // a service whose consumers ended is none
 			})
 		}
@@ -91,30 +104,30 @@ func (s *service) run(ctx context.Context) error {
 
 // drained is what became of the consumers. Those that were asked to end and could not in time, because a handler is slow or the broker
 // stands still, have not failed: what they leave comes again.
-func (s *service) drained(ctx context.Context, err error) error {
+func (s *Service) drained(ctx context.Context, err error) error {
 	if ctx.Err() == nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	s.log.WarnContext(ctx, "consumers were cut off", "error", err)
+	s.Log.WarnContext(ctx, "consumers were cut off", "error", err)
 	return nil
 }
 
-func (s *service) work(ctx context.Context, work func(ctx context.Context) error) {
+func (s *Service) work(ctx context.Context, work func(ctx context.Context) error) {
 	if err := work(ctx); err != nil {
-		s.log.Error("a worker ended", "error", err)
+		s.Log.Error("a worker ended", "error", err)
 	}
 }
 
 // migrate brings the schema up to date and prepares what the service needs before it answers.
-func (s *service) migrate(ctx context.Context) error {
-	if err := s.db.Migrate(ctx, s.migrations); err != nil {
+func (s *Service) migrate(ctx context.Context) error {
+	if err := s.DB.Migrate(ctx, s.Migrations); err != nil {
 		return err
 	}
-	if err := s.access.Load(ctx); err != nil {
+	if err := s.Access.Load(ctx); err != nil {
 		return err
 	}
-	if s.prepare != nil {
-		if err := s.prepare(ctx); err != nil {
+	if s.Prepare != nil {
+		if err := s.Prepare(ctx); err != nil {
 			return err
 		}
 	}
@@ -123,26 +136,26 @@ func (s *service) migrate(ctx context.Context) error {
 }
 
 // ready reports whether the service can answer requests.
-func (s *service) ready(ctx context.Context) error {
+func (s *Service) ready(ctx context.Context) error {
 	if !s.prepared.Load() {
 		return sqldb.ErrAway
 	}
-	return s.db.Ping(ctx)
+	return s.DB.Ping(ctx)
 }
 
 // provision makes the streams and durable consumers, which nothing ever deletes.
-func (s *service) provision(ctx context.Context) error {
-	if err := s.broker.EnsureStreams(ctx, s.streams...); err != nil {
+func (s *Service) provision(ctx context.Context) error {
+	if err := s.Broker.EnsureStreams(ctx, s.Streams...); err != nil {
 		return err
 	}
 	for _, c := range s.consumers {
-		for _, topic := range c.topics {
-			complete, err := s.broker.EnsureConsumer(ctx, c.name, topic)
+		for _, topic := range c.Topics {
+			complete, err := s.Broker.EnsureConsumer(ctx, c.Name, topic)
 			if err != nil {
 				return err
 			}
-			if c.inbox != nil && topic == c.topics[0] {
-				if err := c.inbox.Begin(ctx, complete); err != nil {
+			if c.Inbox != nil && topic == c.Topics[0] {
+				if err := c.Inbox.Begin(ctx, complete); err != nil {
 					return err
 				}
 			}
@@ -158,10 +171,10 @@ const (
 )
 
 // keepProvisioned makes the streams and consumers again after each reconnection: the broker may have come back without its files.
-func (s *service) keepProvisioned(ctx context.Context) {
+func (s *Service) keepProvisioned(ctx context.Context) {
 	watch := time.NewTicker(watchEvery)
 	defer watch.Stop()
-	connected, last := s.broker.Connected(), time.Now()
+	connected, last := s.Broker.Connected(), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -169,13 +182,13 @@ func (s *service) keepProvisioned(ctx context.Context) {
 		case <-watch.C:
 		}
 		was := connected
-		if connected = s.broker.Connected(); !connected || was && time.Since(last) < provisionEvery {
+		if connected = s.Broker.Connected(); !connected || was && time.Since(last) < provisionEvery {
 			continue
 		}
 		if s.until(ctx, "streams and consumers", s.provision) != nil {
 			return
 		}
-		connected, last = s.broker.Connected(), time.Now()
+		connected, last = s.Broker.Connected(), time.Now()
 	}
 }
 
@@ -186,7 +199,7 @@ const (
 )
 
 // until tries step again and again, and says so, until it succeeds. The error is that of a step that can never succeed, or ctx's.
-func (s *service) until(ctx context.Context, what string, step func(context.Context) error) error {
+func (s *Service) until(ctx context.Context, what string, step func(context.Context) error) error {
 	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
 		attempt, cancel := context.WithTimeout(ctx, time.Minute)
 		err := step(attempt)
@@ -198,7 +211,7 @@ func (s *service) until(ctx context.Context, what string, step func(context.Cont
 			return ctx.Err()
 		}
 		wait := pause/2 + rand.N(pause) //nolint:gosec // jitter, no secret
-		s.log.WarnContext(ctx, "not ready yet, trying again", "what", what, "again_in", wait.Round(time.Millisecond).String(),
+		s.Log.WarnContext(ctx, "not ready yet, trying again", "what", what, "again_in", wait.Round(time.Millisecond).String(),
 			"advice", sqldb.Advice(err), "error", err)
 		select {
 		case <-time.After(wait):
@@ -208,11 +221,11 @@ func (s *service) until(ctx context.Context, what string, step func(context.Cont
 	}
 }
 
-// add subscribes the service's consumers at its router.
-func (s *service) add(consumers ...*consumer) error {
+// AddConsumers subscribes the service's consumers at its router.
+func (s *Service) AddConsumers(consumers ...*Consumer) error {
 	s.consumers = consumers
 	for _, c := range consumers {
-		if err := s.router.AddConsumer(c.name, c.topics, s.broker.Subscriber(c.name), c.handle, c.options...); err != nil {
+		if err := s.Router.AddConsumer(c.Name, c.Topics, s.Broker.Subscriber(c.Name), c.Handle, c.Options...); err != nil {
 			return err
 		}
 	}
@@ -223,11 +236,11 @@ func (s *service) add(consumers ...*consumer) error {
 const longWait = 30 * time.Second
 
 // publishing reports whether events reach the broker. If they do not, writes go on all the same, and the events wait in the outbox.
-func (s *service) publishing(context.Context) error {
-	if !s.broker.Connected() {
+func (s *Service) publishing(context.Context) error {
+	if !s.Broker.Connected() {
 		return fault.New(fault.Unavailable, "broker_away", "The broker cannot be reached. Events wait in the outbox.")
 	}
-	if waiting := s.relay.Waiting(); waiting > longWait {
+	if waiting := s.Relay.Waiting(); waiting > longWait {
 		return fault.New(fault.Unavailable, "broker_refuses", "The broker is there, and yet an event has been waiting for "+
 			waiting.Round(time.Second).String()+". Look at its disk and its log; it may need a restart.")
 	}

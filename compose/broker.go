@@ -1,4 +1,4 @@
-package main
+package compose
 
 import (
 	"context"
@@ -7,11 +7,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
-
 	"github.com/millrace/millrace/adapters/channel"
 	"github.com/millrace/millrace/adapters/natsjs"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/config"
+	"github.com/millrace/millrace/process"
 )
 
 // The times of a consumer, whatever the broker. A delivery's attempts must fit into handlingLimit, and the whole retry schedule into
@@ -23,33 +22,21 @@ const (
 	drainTimeout  = 3 * time.Second  // how long a drain waits for handlers
 )
 
-// broker is a service's own connection to the message broker.
-type broker interface {
-	router.Broker
-	// EnsureStreams makes the streams with these names as they must be.
-	EnsureStreams(ctx context.Context, names ...string) error
-	// EnsureConsumer makes the durable consumer of a topic. complete: its stream still begins with its first message.
-	EnsureConsumer(ctx context.Context, name, topic string) (complete bool, err error)
-	// Subscriber gives the subscriber of a consumer. Whoever takes it closes it.
-	Subscriber(consumer string) message.Subscriber
-	Close()
-}
-
 // brokers gives each service its connection, and runs what is embedded.
 type brokers struct {
-	cfg      config
+	cfg      config.Config
 	log      *slog.Logger
 	embedded *natsjs.Embedded
 	memory   *channel.Broker
 }
 
 // startBrokers starts the embedded server where one is wanted.
-func startBrokers(cfg config, log *slog.Logger) (*brokers, error) {
+func startBrokers(cfg config.Config, log *slog.Logger) (*brokers, error) {
 	b := &brokers{cfg: cfg, log: log}
 	switch cfg.Broker {
-	case brokerMemory:
+	case config.BrokerMemory:
 		b.memory = channel.New(channel.Config{})
-	case brokerEmbedded:
+	case config.BrokerEmbedded:
 		var err error
 		b.embedded, err = natsjs.StartEmbedded(natsjs.EmbeddedConfig{
 			Dir: filepath.Join(cfg.DataDir, "nats"), Logger: log,
@@ -58,18 +45,18 @@ func startBrokers(cfg config, log *slog.Logger) (*brokers, error) {
 		if err != nil {
 			return nil, err
 		}
-	case brokerNATS:
+	case config.BrokerNATS:
 	}
 	return b, nil
 }
 
 // connect gives a service its own connection.
-func (b *brokers) connect(ctx context.Context, service string) (broker, error) {
+func (b *brokers) connect(ctx context.Context, service string) (process.Broker, error) {
 	cfg := natsjs.Config{URL: b.cfg.BrokerURL, Name: "millrace-" + service, Logger: b.log.With("service", service)}
 	switch b.cfg.Broker {
-	case brokerMemory:
+	case config.BrokerMemory:
 		return memoryBroker{b.memory}, nil
-	case brokerEmbedded:
+	case config.BrokerEmbedded:
 		conn, err := b.embedded.Connect(ctx, cfg)
 		if err != nil {
 			return nil, fmt.Errorf("connect %s to the embedded broker: %w", service, err)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"encoding/base64"
@@ -24,9 +24,9 @@ const (
 // errWeakKey is what each refusal of a key ends with.
 var errWeakKey = errors.New("make one with: openssl rand -hex 32")
 
-// checkKey refuses a secret key that can be guessed: one that holds fewer than 32 bytes, a known placeholder, and text that repeats
+// CheckKey refuses a secret key that can be guessed: one that holds fewer than 32 bytes, a known placeholder, and text that repeats
 // itself. What it cannot see is a long key that was published; it estimates, and proves nothing. The error repeats nothing of the key.
-func checkKey(key string) error {
+func CheckKey(key string) error {
 	switch held := keyLength(key); {
 	case held < keyBytes:
 		return fmt.Errorf("holds %d bytes, %d are needed (64 hexadecimal digits, or %d other characters); %w",
@@ -156,9 +156,9 @@ func urlPasswords(raw string) (passwords []string) {
 	return passwords
 }
 
-// warnOfWeakPasswords warns of the password of a database or broker that is tried first. It is no reason to refuse a start: that user may
+// WarnOfWeakPasswords warns of the password of a database or broker that is tried first. It is no reason to refuse a start: that user may
 // be reachable from this machine alone.
-func warnOfWeakPasswords(cfg config, log *slog.Logger) {
+func WarnOfWeakPasswords(cfg Config, log *slog.Logger) {
 	for name, raw := range map[string]string{"MILLRACE_DATABASE_URL": cfg.DatabaseURL, "MILLRACE_BROKER_URL": cfg.BrokerURL} {
 		if weakURLPassword(raw) {
 			log.Warn("a password is a word that is tried first: draw one with openssl rand -hex 24", "setting", name)

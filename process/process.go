@@ -1,4 +1,6 @@
-package main
+// Package process is one run of the binary: its services, what they share within the process, the HTTP server in front of them, and the
+// drain at the end.
+package process
 
 import (
 	"context"
@@ -14,33 +16,57 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/millrace/millrace/config"
 	"github.com/millrace/millrace/ports/asyncapi"
 	"github.com/millrace/millrace/ports/rest"
 )
 
 // process is one run of the binary: the services, what they share within it, and the HTTP server in front of them.
 type process struct {
-	cfg      config
+	cfg      config.Config
 	log      *slog.Logger
 	out      io.Writer // for people: where it listens, how to sign in
+	version  string
 	registry *prometheus.Registry
-	data     *dataDir // nil where nothing is embedded
-	brokers  *brokers
-	system   // what runs; empty until open has succeeded
+	data     *DataDir // nil where nothing is embedded
+	System            // what runs; empty until open has succeeded
 	server   *rest.Server
 	bound    []net.Listener // the API's first
 	deadline time.Time      // of the drain
 }
 
-// serve runs the configured services until ctx ends, and then drains. notify, where it is given, hears the API's address once it
-// listens.
-func serve(ctx context.Context, cfg config, c *console, notify func(addr string)) error {
-	p := &process{cfg: cfg, log: c.log, out: c.out, registry: prometheus.NewRegistry()}
-	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.dropped())
-	if err := p.open(ctx); err != nil {
+// Platform is what the services of a process are built from. None of it is a connection: those each service has for itself.
+type Platform struct {
+	Config   config.Config
+	Secret   string
+	Log      *slog.Logger
+	Registry *prometheus.Registry
+	Out      io.Writer // for people
+}
+
+// System is what runs in a process, with the verifier of access tokens and what closes it all.
+type System struct {
+	Services []*Service
+	Verifier rest.Verifier
+	Close    func()
+}
+
+// Options are what a run is made of beside its configuration.
+type Options struct {
+	Version string // of the build, for people
+	Console *Console
+	// Build makes the services that the configuration names. It reaches for no server.
+	Build func(ctx context.Context, p Platform) (System, error)
+}
+
+// Serve runs the configured services until ctx ends, and then drains.
+func Serve(ctx context.Context, cfg config.Config, o Options) error {
+	p := &process{cfg: cfg, log: o.Console.Log, out: o.Console.Out, version: o.Version, registry: prometheus.NewRegistry()}
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), o.Console.dropped())
+	if err := p.open(ctx, o.Build); err != nil {
 		return errors.Join(err, p.shut())
 	}
-	err := p.run(ctx, notify)
+	err := p.run(ctx)
 	return errors.Join(err, p.inTime(p.shut))
 }
 
@@ -48,10 +74,10 @@ func serve(ctx context.Context, cfg config, c *console, notify func(addr string)
 // needs another first number.
 const apiVersion = "1.0.0"
 
-// open locks the data folder, starts what is embedded and builds the services. It reaches for no server.
-func (p *process) open(ctx context.Context) (err error) {
-	if p.cfg.embedded() {
-		if p.data, err = lockDataDir(p.cfg.DataDir); err != nil {
+// open locks the data folder and builds the services.
+func (p *process) open(ctx context.Context, build func(ctx context.Context, p Platform) (System, error)) (err error) {
+	if p.cfg.Embedded() {
+		if p.data, err = LockDataDir(p.cfg.DataDir); err != nil {
 			return err
 		}
 	}
@@ -59,25 +85,22 @@ func (p *process) open(ctx context.Context) (err error) {
 		return err
 	}
 	warnOfReaders(p.cfg, p.log)
-	warnOfWeakPasswords(p.cfg, p.log)
-	secret, err := secretKey(p.cfg)
+	config.WarnOfWeakPasswords(p.cfg, p.log)
+	secret, err := SecretKey(p.cfg)
 	if err != nil {
 		return err
 	}
-	if p.brokers, err = startBrokers(p.cfg, p.log); err != nil {
-		return err
-	}
-	p.system, err = initialize(ctx, platform{cfg: p.cfg, secret: secret, log: p.log, registry: p.registry, brokers: p.brokers, out: p.out})
+	p.System, err = build(ctx, Platform{Config: p.cfg, Secret: secret, Log: p.log, Registry: p.registry, Out: p.out})
 	if err != nil {
 		return err
 	}
 	p.server = rest.New(rest.Config{
-		Version: apiVersion, Logger: p.log, Verifier: p.verifier, Registry: p.registry, Checks: p.checks(), OpsApart: p.cfg.OpsAddr != "",
-		TrustedProxies: p.cfg.TrustedProxies, CORSOrigins: p.cfg.CORSOrigins, Now: newClock(), NewID: newIDs(),
+		Version: apiVersion, Logger: p.log, Verifier: p.Verifier, Registry: p.registry, Checks: p.checks(), OpsApart: p.cfg.OpsAddr != "",
+		TrustedProxies: p.cfg.TrustedProxies, CORSOrigins: p.cfg.CORSOrigins,
 		Events: func() ([]byte, error) { return asyncapi.Document(apiVersion) },
 	})
-	for _, s := range p.services {
-		s.routes(rest.ForService(p.server.API(), s.edge))
+	for _, s := range p.Services {
+		s.Routes(rest.ForService(p.server.API(), s.Edge))
 	}
 	return nil
 }
@@ -85,12 +108,12 @@ func (p *process) open(ctx context.Context) (err error) {
 // checks are what readiness depends on. Databases are needed. One without room still answers reads, and a broker that is away only holds
 // events back.
 func (p *process) checks() (checks []rest.Check) {
-	for _, s := range p.services {
+	for _, s := range p.Services {
 		checks = append(checks,
-			rest.Check{Name: s.name + "_database", Need: rest.Required, Probe: s.ready},
-			rest.Check{Name: s.name + "_writes", Need: rest.Degrades, Probe: s.db.Writable},
-			rest.Check{Name: s.name + "_broker", Need: rest.Degrades, Probe: s.publishing})
-		checks = append(checks, s.checks...)
+			rest.Check{Name: s.Name + "_database", Need: rest.Required, Probe: s.ready},
+			rest.Check{Name: s.Name + "_writes", Need: rest.Degrades, Probe: s.DB.Writable},
+			rest.Check{Name: s.Name + "_broker", Need: rest.Degrades, Probe: s.publishing})
+		checks = append(checks, s.Checks...)
 	}
 	return checks
 }
@@ -103,22 +126,18 @@ const (
 )
 
 // run listens, works until ctx ends or something fails for good, and drains.
-func (p *process) run(ctx context.Context, notify func(addr string)) (err error) {
+func (p *process) run(ctx context.Context) (err error) {
 	listeners := p.listeners()
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	services, https := newCrew(len(p.services)), newCrew(len(listeners))
-	for _, s := range p.services {
-		services.add("service "+s.name, func() error { return s.run(work) })
+	services, https := newCrew(len(p.Services)), newCrew(len(listeners))
+	for _, s := range p.Services {
+		services.add("service "+s.Name, func() error { return s.run(work) })
 	}
 	for _, l := range listeners {
 		https.add("listen on "+l.listener.Addr().String(), l.serve)
 	}
-	addr := listeners[0].listener.Addr().String()
-	p.greet(addr)
-	if notify != nil {
-		notify(addr)
-	}
+	p.greet(listeners[0].listener.Addr().String())
 	select {
 	case <-ctx.Done():
 	case err = <-services.failed:
@@ -236,7 +255,7 @@ func (p *process) listeners() []listener {
 // greet tells a person where everything is.
 func (p *process) greet(addr string) {
 	_, _ = fmt.Fprintf(p.out, "Millrace %s is running (%s).\n  API            http://%s\n  documentation  http://%s/docs\n",
-		version(), p.cfg.title(), addr, addr)
+		p.version, p.cfg.Title(), addr, addr)
 	if p.data != nil {
 		_, _ = fmt.Fprintf(p.out, "  data           %s\n", p.data.path)
 	}
@@ -247,14 +266,11 @@ func (p *process) shut() error {
 	for _, l := range p.bound {
 		_ = l.Close() // where it was served, its server has closed it
 	}
-	if p.close != nil {
-		p.close()
-	}
-	if p.brokers != nil {
-		p.brokers.close()
+	if p.Close != nil {
+		p.Close()
 	}
 	if p.data != nil {
-		return p.data.unlock()
+		return p.data.Unlock()
 	}
 	return nil
 }

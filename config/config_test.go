@@ -1,4 +1,4 @@
-package main
+package config_test
 
 import (
 	"net/netip"
@@ -8,13 +8,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/config"
 )
 
 const brokerPassword = "eel-trap-under-the-weir"
 
-func usual() settings {
-	return settings{
+func usual() config.Settings {
+	return config.Settings{
 		Service: "all", HTTPAddr: "127.0.0.1:8080", DataDir: "./data", DatabaseURL: "sqlite:", BrokerURL: "embedded:",
 		AdminEmail: "admin@localhost", RateLimits: "on", LogLevel: "info",
 	}
@@ -22,23 +22,23 @@ func usual() settings {
 
 func TestUsualConfigurationIsGood(t *testing.T) {
 	t.Parallel()
-	c, err := usual().parse()
+	c, err := usual().Parse()
 	require.NoError(t, err)
 	require.Equal(t, []string{"user", "order", "event"}, c.Services)
-	require.True(t, c.embedded())
+	require.True(t, c.Embedded())
 	require.True(t, c.RateLimits)
 }
 
 func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 	t.Parallel()
-	s := settings{
+	s := config.Settings{
 		Service: "basket", HTTPAddr: "8080", OpsAddr: "127.0.0.1:99999", DatabaseURL: "postgres://me:hunter2@host/",
 		BrokerURL:        "amqp://me:hunter2@host",
 		EmbeddedNATSAddr: "x", EmbeddedNATSPass: "hunter2", EmbeddedNATSFile: "none.conf", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", AdminPassword: "pw",
 		LogFormat: "xml", LogLevel: "loud",
 		TrustedProxies: "10.0.0.0/8,proxy.example", RateLimits: "yes", CORSOrigins: "*",
 	}
-	_, err := s.parse()
+	_, err := s.Parse()
 	require.Error(t, err)
 	for _, name := range []string{
 		"MILLRACE_SERVICE", "MILLRACE_HTTP_ADDR", "MILLRACE_OPS_ADDR", "MILLRACE_DATABASE_URL", "MILLRACE_BROKER_URL",
@@ -54,35 +54,35 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 func TestRulesBetweenSettings(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change func(*settings)
+		change func(*config.Settings)
 		says   string
 	}{
-		"MySQL without a secret":   {func(s *settings) { s.DatabaseURL = "mysql://root@host/" }, "MILLRACE_SECRET_KEY: is needed with MySQL"},
-		"order alone without keys": {func(s *settings) { s.Service = "order" }, "MILLRACE_JWKS_URL: is needed when order runs alone"},
-		"event alone without keys": {func(s *settings) { s.Service = "event" }, "MILLRACE_JWKS_URL: is needed when event runs alone"},
-		"port of a server not embedded": {func(s *settings) {
+		"MySQL without a secret":   {func(s *config.Settings) { s.DatabaseURL = "mysql://root@host/" }, "MILLRACE_SECRET_KEY: is needed with MySQL"},
+		"order alone without keys": {func(s *config.Settings) { s.Service = "order" }, "MILLRACE_JWKS_URL: is needed when order runs without the user service"},
+		"event alone without keys": {func(s *config.Settings) { s.Service = "event" }, "MILLRACE_JWKS_URL: is needed when event runs without the user service"},
+		"port of a server not embedded": {func(s *config.Settings) {
 			s.BrokerURL, s.EmbeddedNATSAddr = "nats://127.0.0.1:4222", "127.0.0.1:4223"
 		}, "MILLRACE_EMBEDDED_NATS_ADDR: needs MILLRACE_BROKER_URL=embedded:"},
-		"port of the embedded server without a password": {func(s *settings) {
+		"port of the embedded server without a password": {func(s *config.Settings) {
 			s.EmbeddedNATSAddr = "127.0.0.1:4223"
 		}, "MILLRACE_EMBEDDED_NATS_ADDR: needs MILLRACE_EMBEDDED_NATS_PASSWORD"},
-		"password of the embedded server without a port": {func(s *settings) {
+		"password of the embedded server without a port": {func(s *config.Settings) {
 			s.EmbeddedNATSPass = brokerPassword
 		}, "MILLRACE_EMBEDDED_NATS_PASSWORD: needs MILLRACE_EMBEDDED_NATS_ADDR"},
-		"users of the embedded server that cannot be read": {func(s *settings) {
+		"users of the embedded server that cannot be read": {func(s *config.Settings) {
 			s.EmbeddedNATSAddr, s.EmbeddedNATSFile = "127.0.0.1:4223", "no-such.conf"
 		}, "MILLRACE_EMBEDDED_NATS_USERS: open no-such.conf"},
-		"broker without a host":      {func(s *settings) { s.BrokerURL = "nats://::" }, "MILLRACE_BROKER_URL: must be embedded:"},
-		"broker with two ports":      {func(s *settings) { s.BrokerURL = "nats://a:b:c" }, "MILLRACE_BROKER_URL: must be embedded:"},
-		"admin without a mailbox":    {func(s *settings) { s.AdminEmail = "admin" }, "MILLRACE_ADMIN_EMAIL"},
-		"admin with a weak password": {func(s *settings) { s.AdminPassword = "short" }, "MILLRACE_ADMIN_PASSWORD: must have 8 to 128 characters"},
-		"admin with a poor password": {func(s *settings) { s.AdminPassword = "Password1" }, "MILLRACE_ADMIN_PASSWORD: is one of the most common"},
+		"broker without a host":      {func(s *config.Settings) { s.BrokerURL = "nats://::" }, "MILLRACE_BROKER_URL: must be embedded:"},
+		"broker with two ports":      {func(s *config.Settings) { s.BrokerURL = "nats://a:b:c" }, "MILLRACE_BROKER_URL: must be embedded:"},
+		"admin without a mailbox":    {func(s *config.Settings) { s.AdminEmail = "admin" }, "MILLRACE_ADMIN_EMAIL"},
+		"admin with a weak password": {func(s *config.Settings) { s.AdminPassword = "short" }, "MILLRACE_ADMIN_PASSWORD: must have 8 to 128 characters"},
+		"admin with a poor password": {func(s *config.Settings) { s.AdminPassword = "Password1" }, "MILLRACE_ADMIN_PASSWORD: is one of the most common"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := usual()
 			c.change(&s)
-			_, err := s.parse()
+			_, err := s.Parse()
 			require.ErrorContains(t, err, c.says)
 		})
 	}
@@ -92,7 +92,7 @@ func TestTrustedProxiesAreNetworksAndAddresses(t *testing.T) {
 	t.Parallel()
 	s := usual()
 	s.TrustedProxies = "10.1.2.3/8, 192.0.2.7,,fd00::/8"
-	c, err := s.parse()
+	c, err := s.Parse()
 	require.NoError(t, err)
 	require.Equal(t, []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("fd00::/8"),
@@ -117,7 +117,7 @@ func TestOriginsAreWrittenAsBrowsersSendThem(t *testing.T) {
 	} {
 		s := usual()
 		s.CORSOrigins = given
-		c, err := s.parse()
+		c, err := s.Parse()
 		if says == "" {
 			require.NoError(t, err)
 			require.Equal(t, []string{"https://shop.example", "http://localhost:5173", "http://[::1]:8080"}, c.CORSOrigins)
@@ -128,18 +128,23 @@ func TestOriginsAreWrittenAsBrowsersSendThem(t *testing.T) {
 	}
 }
 
-// A flood of sign-ins keeps three times 46 MiB alive: a heap of five times that would be more than the containers of small systems have.
-func TestHeapOfAProcessThatHashesPasswordsGrowsLittle(t *testing.T) {
+func TestServicesMayBeSeveral(t *testing.T) {
 	t.Parallel()
-	server := config{Dialect: sqldb.MySQL, Broker: brokerNATS}
-	for services, want := range map[string]int{serviceUser: 100, serviceOrder: 400, serviceEvent: 400} {
-		c := server
-		c.Services = []string{services}
-		require.Equal(t, want, c.gcPercent(), services)
+	s := usual()
+	s.JWKSURL = "http://127.0.0.1:1/"
+	for given, want := range map[string][]string{
+		"all": {"user", "order", "event"}, "event": {"event"}, "event,order": {"order", "event"}, " user , order,user": {"user", "order"},
+	} {
+		s.Service = given
+		c, err := s.Parse()
+		require.NoError(t, err, given)
+		require.Equal(t, want, c.Services, given)
 	}
-	server.Services = []string{serviceUser, serviceOrder, serviceEvent}
-	require.Equal(t, 100, server.gcPercent())
-	require.Equal(t, 200, config{Services: server.Services}.gcPercent(), "embedded")
+	for _, given := range []string{"", ",", "all,user", "user,basket", "user order"} {
+		s.Service = given
+		_, err := s.Parse()
+		require.ErrorContains(t, err, "MILLRACE_SERVICE: ", given)
+	}
 }
 
 func TestBrokerPasswordsThatCanBeGuessedAreRefused(t *testing.T) {
@@ -153,7 +158,7 @@ func TestBrokerPasswordsThatCanBeGuessedAreRefused(t *testing.T) {
 		"millrace-millrace-123": "can be guessed",
 		brokerPassword:          "",
 	} {
-		err := checkBrokerPassword("millrace", password)
+		err := config.CheckBrokerPassword("millrace", password)
 		if says == "" {
 			require.NoError(t, err, password)
 			continue
@@ -174,7 +179,7 @@ func TestUsersOfTheEmbeddedServerNeedGoodPasswordsToo(t *testing.T) {
 		`users = [ {user: millrace, password: "` + brokerPassword + `"} ]`: "the user millrace is Millrace's own",
 	} {
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
-		c, err := s.parse()
+		c, err := s.Parse()
 		if says == "" {
 			require.NoError(t, err)
 			require.False(t, c.EmbeddedNATS.Users.Empty())

@@ -1,4 +1,4 @@
-package main
+package config_test
 
 import (
 	"bytes"
@@ -7,12 +7,13 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/config"
 )
 
 func TestPlaceholdersAndShortKeysAreRefusedAsSecretKey(t *testing.T) {
@@ -35,7 +36,7 @@ func TestPlaceholdersAndShortKeysAreRefusedAsSecretKey(t *testing.T) {
 			t.Parallel()
 			s := usual()
 			s.SecretKey = c.key
-			_, err := s.parse()
+			_, err := s.Parse()
 			require.ErrorContains(t, err, c.says)
 			require.ErrorContains(t, err, "openssl rand -hex 32")
 			require.NotContains(t, err.Error(), c.key)
@@ -53,38 +54,30 @@ func TestRandomKeysAreTaken(t *testing.T) {
 			hex.EncodeToString(drawn), strings.ToUpper(hex.EncodeToString(drawn)),
 			base64.StdEncoding.EncodeToString(drawn), base64.RawURLEncoding.EncodeToString(drawn), rand.Text() + rand.Text(),
 		} {
-			require.NoError(t, checkKey(key), key)
+			require.NoError(t, config.CheckKey(key), key)
 		}
 	}
-}
-
-func TestWeakKeyInTheDataFolderIsRefused(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret.key"), []byte("change-me-to-32-random-bytes-or-more\n"), 0o600))
-	_, err := secretKey(config{DataDir: dir})
-	require.ErrorContains(t, err, "damaged or weak")
 }
 
 func TestPlaceholderPasswordsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change func(*settings)
+		change func(*config.Settings)
 		says   string
 	}{
-		"admin":         {func(s *settings) { s.AdminPassword = "change-me-at-the-first-sign-in" }, "MILLRACE_ADMIN_PASSWORD: is a placeholder"},
-		"README's":      {func(s *settings) { s.AdminPassword = "Gristmill by the River" }, "MILLRACE_ADMIN_PASSWORD: is a placeholder"},
-		"database":      {func(s *settings) { s.DatabaseURL = "mysql://user:changeMeUser@mysql:3306/" }, "MILLRACE_DATABASE_URL: its password is"},
-		"database, DSN": {func(s *settings) { s.DatabaseURL = "user:change-me@tcp(mysql:3306)/" }, "MILLRACE_DATABASE_URL: its password is"},
-		"escaped":       {func(s *settings) { s.DatabaseURL = "mysql://user:change%4De@mysql/" }, "MILLRACE_DATABASE_URL: its password is"},
-		"broker":        {func(s *settings) { s.BrokerURL = "nats://a:1,user:changeMeUser@b:2" }, "MILLRACE_BROKER_URL: its password is"},
+		"admin":         {func(s *config.Settings) { s.AdminPassword = "change-me-at-the-first-sign-in" }, "MILLRACE_ADMIN_PASSWORD: is a placeholder"},
+		"README's":      {func(s *config.Settings) { s.AdminPassword = "Gristmill by the River" }, "MILLRACE_ADMIN_PASSWORD: is a placeholder"},
+		"database":      {func(s *config.Settings) { s.DatabaseURL = "mysql://user:changeMeUser@mysql:3306/" }, "MILLRACE_DATABASE_URL: its password is"},
+		"database, DSN": {func(s *config.Settings) { s.DatabaseURL = "user:change-me@tcp(mysql:3306)/" }, "MILLRACE_DATABASE_URL: its password is"},
+		"escaped":       {func(s *config.Settings) { s.DatabaseURL = "mysql://user:change%4De@mysql/" }, "MILLRACE_DATABASE_URL: its password is"},
+		"broker":        {func(s *config.Settings) { s.BrokerURL = "nats://a:1,user:changeMeUser@b:2" }, "MILLRACE_BROKER_URL: its password is"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := usual()
 			s.SecretKey = testSecret
 			c.change(&s)
-			_, err := s.parse()
+			_, err := s.Parse()
 			require.ErrorContains(t, err, c.says)
 			require.NotContains(t, err.Error(), "changeMe")
 		})
@@ -95,9 +88,9 @@ func TestWordAsPasswordOfADatabaseIsWorthAWarning(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	warnOfWeakPasswords(config{DatabaseURL: "mysql://user:drawn9f2c@mysql/", BrokerURL: "nats://nats:4222"}, logger)
+	config.WarnOfWeakPasswords(config.Config{DatabaseURL: "mysql://user:drawn9f2c@mysql/", BrokerURL: "nats://nats:4222"}, logger)
 	require.Empty(t, log.String())
-	warnOfWeakPasswords(config{DatabaseURL: "mysql://user:Password@mysql/", BrokerURL: "nats://user:secret@nats:4222"}, logger)
+	config.WarnOfWeakPasswords(config.Config{DatabaseURL: "mysql://user:Password@mysql/", BrokerURL: "nats://user:secret@nats:4222"}, logger)
 	require.Contains(t, log.String(), "setting=MILLRACE_DATABASE_URL")
 	require.Contains(t, log.String(), "setting=MILLRACE_BROKER_URL")
 	require.NotContains(t, log.String(), "@mysql")
@@ -107,9 +100,9 @@ func TestWordAsPasswordOfADatabaseIsWorthAWarning(t *testing.T) {
 // words.
 func TestExampleOfTheEnvironmentHoldsNoSecretThatWorks(t *testing.T) {
 	t.Parallel()
-	example, err := os.ReadFile(".env.example")
+	example, err := os.ReadFile("../.env.example")
 	require.NoError(t, err)
-	compose, err := os.ReadFile("docker-compose.yml")
+	compose, err := os.ReadFile("../docker-compose.yml")
 	require.NoError(t, err)
 	secrets := regexp.MustCompile(`(?m)^([A-Z_]+(?:_PASSWORD|_KEY))=(.*)$`).FindAllStringSubmatch(string(example), -1)
 	require.GreaterOrEqual(t, len(secrets), 9)

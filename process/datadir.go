@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"crypto/rand"
@@ -9,26 +9,28 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	stdruntime "runtime"
+	"runtime"
 	"strings"
 
 	"github.com/gofrs/flock"
+
+	"github.com/millrace/millrace/config"
 )
 
-// dataDir is the locked folder of a process's embedded parts.
-type dataDir struct {
+// DataDir is the locked folder of a process's embedded parts.
+type DataDir struct {
 	path string
 	lock *flock.Flock
 }
 
-// lockDataDir makes the folder, for its owner alone, and locks it before anything in it is opened: two servers on one store would both
+// LockDataDir makes the folder, for its owner alone, and locks it before anything in it is opened: two servers on one store would both
 // acknowledge. The error says which process holds it.
-func lockDataDir(path string) (*dataDir, error) {
+func LockDataDir(path string) (*DataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
 	file := filepath.Join(path, "millrace.lock")
-	d := &dataDir{path: path, lock: flock.New(file, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))}
+	d := &DataDir{path: path, lock: flock.New(file, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))}
 	locked, err := d.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the data folder: %w", err)
@@ -50,11 +52,11 @@ func holder(file string) string {
 	return "another process"
 }
 
-// unlock releases the folder. It comes last.
-func (d *dataDir) unlock() error { return d.lock.Unlock() }
+// Unlock releases the folder. It comes last.
+func (d *DataDir) Unlock() error { return d.lock.Unlock() }
 
-// secretKey gives the configured key, or the one kept in the data folder, which is drawn at the first start.
-func secretKey(cfg config) (string, error) {
+// SecretKey returns the configured key, or the one kept in the data folder, which is drawn at the first start.
+func SecretKey(cfg config.Config) (string, error) {
 	if cfg.SecretKey != "" {
 		return cfg.SecretKey, nil
 	}
@@ -82,7 +84,7 @@ func secretKey(cfg config) (string, error) {
 
 // keptKey checks the content of the key's file, which an operator may have written.
 func keptKey(file, key string) (string, error) {
-	if err := checkKey(key); err != nil {
+	if err := config.CheckKey(key); err != nil {
 		return "", fmt.Errorf("%s is damaged or weak: the key in it %w. Put the right key back, or set MILLRACE_SECRET_KEY: "+
 			"without the key that the data was made with nobody's tokens can be signed", file, err)
 	}
@@ -90,12 +92,12 @@ func keptKey(file, key string) (string, error) {
 }
 
 // warnOfReaders warns of a key that others may read: with it they can sign in as anybody.
-func warnOfReaders(cfg config, log *slog.Logger) {
+func warnOfReaders(cfg config.Config, log *slog.Logger) {
 	if cfg.SecretKey != "" {
 		return
 	}
 	file := filepath.Join(cfg.DataDir, "secret.key")
-	if kept, err := os.Stat(file); err == nil && stdruntime.GOOS != "windows" && kept.Mode().Perm()&0o077 != 0 {
+	if kept, err := os.Stat(file); err == nil && runtime.GOOS != "windows" && kept.Mode().Perm()&0o077 != 0 {
 		log.Warn("the secret key can be read by others: chmod 600 it", "file", file, "mode", kept.Mode().Perm().String())
 	}
 }

@@ -1,4 +1,5 @@
-package main
+// Package config reads Millrace's settings: one definition of flags, environment and help, checked all at once.
+package config
 
 import (
 	"errors"
@@ -21,18 +22,18 @@ import (
 	"github.com/millrace/millrace/app/user/command"
 )
 
-// The services, in the order in which they are started.
+// Names of the services.
 const (
-	serviceUser  = "user"
-	serviceOrder = "order"
-	serviceEvent = "event"
+	ServiceUser  = "user"
+	ServiceOrder = "order"
+	ServiceEvent = "event"
 	serviceAll   = "all"
 )
 
-// settings is the one definition of flags, environment and help. Everything is taken as text, so that parse can report every problem
+// Settings is the one definition of flags, environment and help. Everything is taken as text, so that Parse can report every problem
 // at once, in words.
-type settings struct {
-	Service          string `env:"MILLRACE_SERVICE" default:"all" help:"Which service to run: all, user, order or event."`
+type Settings struct {
+	Service          string `env:"MILLRACE_SERVICE" default:"all" help:"Which services to run: all, or one or more of user, order, event with commas."`
 	HTTPAddr         string `name:"http-addr" env:"MILLRACE_HTTP_ADDR" default:"127.0.0.1:8080" help:"Where the API listens."`
 	OpsAddr          string `name:"ops-addr" env:"MILLRACE_OPS_ADDR" help:"Where /metrics is served instead of the API's address."`
 	DataDir          string `name:"data-dir" env:"MILLRACE_DATA_DIR" default:"./data" help:"Folder of the embedded parts; locked while in use."`
@@ -52,26 +53,27 @@ type settings struct {
 	LogLevel         string `name:"log-level" env:"MILLRACE_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 }
 
-// brokerKind is what stands behind the broker's URL.
-type brokerKind int
+// BrokerKind is the kind of broker that the URL names.
+type BrokerKind int
 
+// The kinds of broker.
 const (
-	brokerEmbedded brokerKind = iota
-	brokerNATS
-	brokerMemory
+	BrokerEmbedded BrokerKind = iota
+	BrokerNATS
+	BrokerMemory
 )
 
-// config is the checked configuration, handed on by value.
-type config struct {
+// Config is the checked configuration, handed on by value.
+type Config struct {
 	Services       []string
 	HTTPAddr       string
 	OpsAddr        string // empty: the API's
 	DataDir        string
 	DatabaseURL    string
 	Dialect        sqldb.Dialect
-	Broker         brokerKind
+	Broker         BrokerKind
 	BrokerURL      string
-	EmbeddedNATS   embeddedNATS
+	EmbeddedNATS   EmbeddedNATS
 	SecretKey      string // empty: from the data folder
 	JWKSURL        string
 	AdminEmail     string
@@ -83,41 +85,42 @@ type config struct {
 	LogLevel       slog.Level
 }
 
-// alone reports whether the process runs one service of a split system.
-func (c config) alone() bool { return len(c.Services) == 1 }
+// Runs reports whether the process runs the service.
+func (c Config) Runs(service string) bool { return slices.Contains(c.Services, service) }
 
-// embedded reports whether something of the process lives in the data folder.
-func (c config) embedded() bool { return c.Dialect == sqldb.SQLite || c.Broker == brokerEmbedded }
+// DatabaseName returns the name of a service's database.
+func (c Config) DatabaseName(service string) string {
+	return sqldb.NamePrefix(c.DatabaseURL) + "_" + service
+}
 
-// title says in a few words what runs on what.
-func (c config) title() string {
-	broker := map[brokerKind]string{brokerEmbedded: "embedded NATS", brokerNATS: "NATS", brokerMemory: "a broker in memory"}[c.Broker]
+// Embedded reports whether the process keeps anything in the data folder.
+func (c Config) Embedded() bool { return c.Dialect == sqldb.SQLite || c.Broker == BrokerEmbedded }
+
+// Title names the services, the database and the broker, for people.
+func (c Config) Title() string {
+	broker := map[BrokerKind]string{BrokerEmbedded: "embedded NATS", BrokerNATS: "NATS", BrokerMemory: "a broker in memory"}[c.Broker]
 	database := map[sqldb.Dialect]string{sqldb.SQLite: "SQLite", sqldb.MySQL: "MySQL"}[c.Dialect]
 	return strings.Join(c.Services, ", ") + " on " + database + " and " + broker
 }
 
-// parse checks s as a whole. The error names every problem, each with what to do, and repeats no secret.
-func (s settings) parse() (config, error) {
-	c := config{
+// Parse checks s as a whole and returns the configuration. The error names every problem, each with what to do, and repeats no secret.
+func (s Settings) Parse() (Config, error) {
+	c := Config{
 		HTTPAddr: s.HTTPAddr, OpsAddr: s.OpsAddr, DataDir: s.DataDir, DatabaseURL: s.DatabaseURL, BrokerURL: s.BrokerURL,
 		SecretKey: s.SecretKey, JWKSURL: s.JWKSURL,
 		AdminEmail: s.AdminEmail, AdminPassword: s.AdminPassword,
 	}
 	var found problems
-	switch s.Service {
-	case serviceAll:
-		c.Services = []string{serviceUser, serviceOrder, serviceEvent}
-	case serviceUser, serviceOrder, serviceEvent:
-		c.Services = []string{s.Service}
-	default:
-		found.add("MILLRACE_SERVICE", "%q is none of all, user, order, event", s.Service)
+	var err error
+	if c.Services, err = parseServices(s.Service); err != nil {
+		found.add("MILLRACE_SERVICE", "%w", err)
 	}
 	s.checkAddresses(&found)
 	s.parseBackends(&c, &found)
 	if err := checkJWKS(s.JWKSURL, c.Services); err != nil {
 		found.add("MILLRACE_JWKS_URL", "%w", err)
 	}
-	if len(c.Services) == 0 || slices.Contains(c.Services, serviceUser) { // of a service that is misspelt everything is checked
+	if len(c.Services) == 0 || c.Runs(ServiceUser) { // of a service that is misspelt everything is checked
 		s.checkAdmin(&found)
 	}
 	s.parseEdge(&c, &found)
@@ -126,14 +129,39 @@ func (s settings) parse() (config, error) {
 	return c, errors.Join(found...)
 }
 
-// problems are what is wrong with the settings, each with the variable that it is about.
+// allServices are the services, in the order in which they are started.
+var allServices = []string{ServiceUser, ServiceOrder, ServiceEvent}
+
+// parseServices reads which services to run: all of them, or names with commas in any order.
+func parseServices(raw string) (services []string, err error) {
+	names := listed(raw)
+	if slices.Contains(names, serviceAll) && len(names) == 1 {
+		return allServices, nil
+	}
+	for _, name := range names {
+		if !slices.Contains(allServices, name) {
+			return nil, fmt.Errorf("%q must be all, or one or more of user, order, event with commas", raw)
+		}
+	}
+	if len(names) == 0 {
+		return nil, errors.New("is empty; use all, or one or more of user, order, event with commas")
+	}
+	for _, name := range allServices {
+		if slices.Contains(names, name) {
+			services = append(services, name)
+		}
+	}
+	return services, nil
+}
+
+// problems are what is wrong with the Settings, each with the variable that it is about.
 type problems []error
 
 func (p *problems) add(name, format string, args ...any) {
 	*p = append(*p, fmt.Errorf(name+": "+format, args...))
 }
 
-func (s settings) checkAddresses(found *problems) {
+func (s Settings) checkAddresses(found *problems) {
 	for name, addr := range map[string]string{
 		"MILLRACE_HTTP_ADDR": s.HTTPAddr, "MILLRACE_OPS_ADDR": s.OpsAddr, "MILLRACE_EMBEDDED_NATS_ADDR": s.EmbeddedNATSAddr,
 	} {
@@ -147,7 +175,7 @@ func (s settings) checkAddresses(found *problems) {
 }
 
 // parseBackends reads where database and broker are, and checks what these need: a folder, a secret.
-func (s settings) parseBackends(c *config, found *problems) {
+func (s Settings) parseBackends(c *Config, found *problems) {
 	var err error
 	if c.Dialect, err = sqldb.ParseURL(s.DatabaseURL); err != nil {
 		found.add("MILLRACE_DATABASE_URL", "%w", err)
@@ -160,20 +188,20 @@ func (s settings) parseBackends(c *config, found *problems) {
 		found.add("MILLRACE_BROKER_URL", "%w", err)
 	}
 	s.parseEmbeddedNATS(c, found)
-	if s.DataDir == "" && (c.embedded() || s.SecretKey == "") {
+	if s.DataDir == "" && (c.Embedded() || s.SecretKey == "") {
 		found.add("MILLRACE_DATA_DIR", "is empty; name a folder, for example ./data")
 	}
 	switch {
 	case s.SecretKey == "" && c.Dialect == sqldb.MySQL:
 		found.add("MILLRACE_SECRET_KEY", "is needed with MySQL, the same for all replicas; make one with: openssl rand -hex 32")
 	case s.SecretKey != "":
-		if err := checkKey(s.SecretKey); err != nil {
+		if err := CheckKey(s.SecretKey); err != nil {
 			found.add("MILLRACE_SECRET_KEY", "%w", err)
 		}
 	}
 }
 
-func (s settings) checkAdmin(found *problems) {
+func (s Settings) checkAdmin(found *problems) {
 	email, ok := user.NormalEmail(s.AdminEmail)
 	if !ok {
 		found.add("MILLRACE_ADMIN_EMAIL", "%q is no e-mail address", s.AdminEmail)
@@ -190,7 +218,7 @@ func (s settings) checkAdmin(found *problems) {
 	}
 }
 
-func (s settings) parseLog(c *config, found *problems) {
+func (s Settings) parseLog(c *Config, found *problems) {
 	switch s.LogFormat {
 	case "text", "json":
 		c.LogJSON = s.LogFormat == "json"
@@ -213,25 +241,25 @@ func isPort(s string) bool {
 var errBroker = errors.New(
 	"must be embedded:, memory:, nats://[user:password@]host:4222[,host2:4222] or tls://…, with ?creds=FILE where needed")
 
-func parseBroker(raw string) (brokerKind, error) {
+func parseBroker(raw string) (BrokerKind, error) {
 	switch {
 	case raw == "embedded:":
-		return brokerEmbedded, nil
+		return BrokerEmbedded, nil
 	case raw == "memory:":
-		return brokerMemory, nil
+		return BrokerMemory, nil
 	case strings.HasPrefix(raw, "nats://") && len(raw) > len("nats://"), strings.HasPrefix(raw, "tls://") && len(raw) > len("tls://"):
 		if natsjs.CheckURL(raw) != nil {
-			return brokerNATS, errBroker
+			return BrokerNATS, errBroker
 		}
-		return brokerNATS, nil
+		return BrokerNATS, nil
 	}
-	return brokerNATS, errBroker
+	return BrokerNATS, errBroker
 }
 
 func checkJWKS(raw string, services []string) error {
 	if raw == "" {
-		if len(services) > 0 && !slices.Contains(services, serviceUser) {
-			return fmt.Errorf("is needed when %s runs alone: http://HOST:PORT/.well-known/jwks.json of the user service", services[0])
+		if len(services) > 0 && !slices.Contains(services, ServiceUser) {
+			return fmt.Errorf("is needed when %s runs without the user service: http://HOST:PORT/.well-known/jwks.json of the user service", strings.Join(services, ", "))
 		}
 		return nil
 	}

@@ -1,0 +1,168 @@
+// Package compose builds the services: it is the only place that knows every adapter, every port and every use case. Providers are plain
+// functions; the injectors that call them are generated (wire.go at the root).
+package compose
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/adapters/jwks"
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/ports/rest"
+	"github.com/millrace/millrace/process"
+	"github.com/millrace/millrace/router"
+)
+
+// Platform is what the services of a process are built from. None of it is a connection: those each service has for itself.
+type Platform struct {
+	process.Platform
+
+	brokers *brokers
+}
+
+// ServiceName is the name of the service that an injector builds.
+type ServiceName string
+
+// source is the source of the service's events.
+func (n ServiceName) source() string { return "/millrace/" + string(n) }
+
+// NewClock returns the clock of everything in the process.
+func NewClock() func() time.Time { return time.Now }
+
+// NewIDs returns the source of IDs: UUIDs of version 7, which grow with time.
+func NewIDs() func() uuid.UUID { return func() uuid.UUID { return uuid.Must(uuid.NewV7()) } }
+
+// key derives a key of 32 bytes for one purpose from the secret key.
+func (p Platform) key(purpose string) ([]byte, error) {
+	key, err := hkdf.Key(sha256.New, []byte(p.Secret), nil, "millrace "+purpose, 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key of %s: %w", purpose, err)
+	}
+	return key, nil
+}
+
+// NewCursors returns what seals the cursors of lists.
+func NewCursors(p Platform) (rest.Cursors, error) {
+	key, err := p.key("cursors")
+	if err != nil {
+		return rest.Cursors{}, err
+	}
+	return rest.NewCursors(key), nil
+}
+
+// NewDatabase opens the service's database. It does not reach for the server.
+func NewDatabase(p Platform, name ServiceName) (*sqldb.DB, func(), error) {
+	log := p.Log.With("service", string(name))
+	db, err := sqldb.Open(sqldb.Config{URL: p.Config.DatabaseURL, DataDir: p.Config.DataDir, Name: p.Config.DatabaseName(string(name)), Logger: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	return db, func() {
+		if err := db.Close(); err != nil {
+			log.Warn("closing the database failed", "error", err)
+		}
+	}, nil
+}
+
+// NewLimits returns the rate limits, which all replicas of the service share.
+func NewLimits(p Platform, db *sqldb.DB, now func() time.Time) (*sqldb.Limits, error) {
+	key, err := p.key("limits")
+	if err != nil {
+		return nil, err
+	}
+	return sqldb.NewLimits(db, key, now), nil
+}
+
+// NewAccess knows changes of access for as long as a token may be older than they are.
+func NewAccess(db *sqldb.DB) *sqldb.Access { return sqldb.NewAccess(db, jwks.AccessLasts) }
+
+// NewEdge is what the service brings to the edge of its operations.
+func NewEdge(p Platform, access *sqldb.Access, limits *sqldb.Limits) (rest.Service, error) {
+	secret, err := p.key("idempotency keys")
+	edge := rest.Service{Access: access, Secret: secret}
+	if p.Config.RateLimits {
+		edge.Limits = limits
+	}
+	return edge, err
+}
+
+// NewBroker connects the service to its broker. It does not wait for the broker.
+func NewBroker(ctx context.Context, p Platform, name ServiceName) (process.Broker, func(), error) {
+	b, err := p.brokers.connect(ctx, string(name))
+	if err != nil {
+		return nil, nil, err
+	}
+	return b, b.Close, nil
+}
+
+// NewOutbox returns the service's outbox.
+func NewOutbox(db *sqldb.DB, name ServiceName, newID func() uuid.UUID, now func() time.Time) *sqldb.Outbox {
+	return sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: name.source(), NewID: newID, Now: now})
+}
+
+// NewRelay returns what moves the outbox to the broker.
+func NewRelay(p Platform, name ServiceName, outbox *sqldb.Outbox, b process.Broker, newID func() uuid.UUID) (*router.Relay, error) {
+	return router.NewRelay(router.RelayConfig{
+		Service: string(name), Outbox: outbox, Broker: b, Holder: holderName(newID),
+		Logger: p.Log, Metrics: p.Registry,
+	})
+}
+
+// holderName names this process among the replicas of a service, for people and for the lease.
+func holderName(newID func() uuid.UUID) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%.64s/%d/%s", host, os.Getpid(), newID())
+}
+
+// NewRouter returns the router of the service's consumers.
+func NewRouter(p Platform, name ServiceName, db *sqldb.DB, failures *sqldb.Failures, now func() time.Time) (*router.Router, error) {
+	return router.New(router.Config{
+		Service: string(name), Failures: failures, Probe: db.Ping, HandlingLimit: handlingLimit, GapTimeout: gapTimeout,
+		CloseTimeout: drainTimeout, Logger: p.Log, Metrics: p.Registry, Now: now, Jitter: jitter,
+	})
+}
+
+// NewFailures returns the count of failed attempts.
+func NewFailures(db *sqldb.DB, outbox *sqldb.Outbox, now func() time.Time) *sqldb.Failures {
+	return sqldb.NewFailures(db, outbox, gapTimeout, now)
+}
+
+// NoRouter is the router of a service that takes no messages.
+func NoRouter() *router.Router { return nil }
+
+// jitter draws from [0, 1).
+func jitter() float64 { return float64(rand.N(1<<20)) / (1 << 20) } //nolint:gosec // no secret
+
+// Runtime is what each service has, whatever it does.
+type Runtime struct {
+	Platform Platform
+	Name     ServiceName
+	DB       *sqldb.DB
+	Access   *sqldb.Access
+	Edge     rest.Service
+	Broker   process.Broker
+	Relay    *router.Relay
+	Router   *router.Router
+}
+
+// service returns the service that runs on r. purged are the tables of its own that are purged, streams those that it publishes to or
+// reads.
+func (r Runtime) service(migrations fs.FS, purged []sqldb.Expiring, streams ...string) *process.Service {
+	return &process.Service{
+		Name: string(r.Name), DB: r.DB, Migrations: migrations, Broker: r.Broker, Streams: streams, Relay: r.Relay, Router: r.Router,
+		Access: r.Access, Edge: r.Edge, Early: []func(context.Context) error{r.Access.Run},
+		Workers: []func(context.Context) error{sqldb.NewPurge(r.DB, NewClock(), purged...).Run},
+		Log:     r.Platform.Log.With("service", string(r.Name)),
+	}
+}

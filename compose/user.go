@@ -1,0 +1,69 @@
+package compose
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/adapters/argon"
+	"github.com/millrace/millrace/adapters/jwks"
+	"github.com/millrace/millrace/adapters/natsjs"
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/adapters/usersql"
+	"github.com/millrace/millrace/app/user/command"
+	"github.com/millrace/millrace/config"
+	"github.com/millrace/millrace/ports/userhttp"
+	"github.com/millrace/millrace/process"
+)
+
+// UserService is the user service, wired, with the keys by which the other services of the process verify tokens.
+type UserService struct {
+	*process.Service
+
+	keys *jwks.Keyring
+}
+
+// hashesAtOnce bounds the memory of password hashing: 46 MiB each.
+const hashesAtOnce = 3
+
+func NewHasher() *argon.Hasher { return argon.New(hashesAtOnce, rand.Reader) }
+
+func NewKeyring(p Platform, store *usersql.Store, now func() time.Time) (*jwks.Keyring, error) {
+	secret, err := p.key("signing keys")
+	if err != nil {
+		return nil, err
+	}
+	return jwks.NewKeyring(jwks.KeyringConfig{
+		Store: store, Secret: secret, Random: rand.Reader, Now: now, Logger: p.Log.With("service", config.ServiceUser),
+	})
+}
+
+func NewRandom() io.Reader { return rand.Reader }
+
+// NewGuard counts wrong passwords, unless limits are off.
+func NewGuard(p Platform, limits *sqldb.Limits, store *usersql.Store, now func() time.Time) (*command.Guard, error) {
+	key, err := p.key("addresses of sign-ins")
+	if err != nil {
+		return nil, err
+	}
+	if !p.Config.RateLimits {
+		return command.NewGuard(nil, store, key, now), nil
+	}
+	return command.NewGuard(limits, store, key, now), nil
+}
+
+func NewUserService(r Runtime, http userhttp.Handlers, keys *jwks.Keyring, admin FirstAdmin) UserService {
+	s := r.service(migrations[config.ServiceUser], usersql.Expiring, natsjs.Events)
+	s.Workers = append(s.Workers, keys.Run)
+	s.Routes = func(api huma.API) { userhttp.Register(api, http) }
+	s.Prepare = func(ctx context.Context) error {
+		if err := keys.Open(ctx); err != nil {
+			return err
+		}
+		return admin.prepare(ctx)
+	}
+	return UserService{s, keys}
+}
