@@ -150,7 +150,7 @@ func (w backlogWatch) run(ctx context.Context, lite bool) (rate float64, spent m
 	}
 	last := first
 	for last.events < w.wanted {
-		if !cluster.PauseFor(ctx, 50*time.Millisecond) {
+		if !cluster.Sleep(ctx, 50*time.Millisecond) {
 			return 0, nil, ctx.Err()
 		}
 		if last, err = w.look(ctx); err != nil {

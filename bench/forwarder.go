@@ -41,7 +41,7 @@ func (l *lab) drainTheirs(ctx context.Context, broker *cluster.NATS, rows, batch
 	if err := fillTheirs(db, schema, rows); err != nil {
 		return 0, err
 	}
-	if err := makeStream(ctx, broker.OnlookerURL()); err != nil {
+	if err := makeStream(ctx, broker.ObserverURL()); err != nil {
 		return 0, err
 	}
 	in, err := wmsql.NewSubscriber(db, wmsql.SubscriberConfig{
@@ -51,7 +51,7 @@ func (l *lab) drainTheirs(ctx context.Context, broker *cluster.NATS, rows, batch
 		return 0, err
 	}
 	out, err := wmnats.NewPublisher(wmnats.PublisherConfig{
-		URL: broker.OnlookerURL(), Marshaler: &wmnats.NATSMarshaler{}, JetStream: wmnats.JetStreamConfig{TrackMsgId: true},
+		URL: broker.ObserverURL(), Marshaler: &wmnats.NATSMarshaler{}, JetStream: wmnats.JetStreamConfig{TrackMsgId: true},
 	}, watermill.NopLogger{})
 	if err != nil {
 		return 0, err

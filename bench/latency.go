@@ -116,7 +116,7 @@ func open(ctx context.Context, n int, do func(i int) error) (due []time.Time, to
 	begin := time.Now().Add(50 * time.Millisecond)
 	for i := range n {
 		due[i] = begin.Add(time.Duration(i) * time.Second / openRate)
-		if !cluster.PauseFor(ctx, time.Until(due[i])) {
+		if !cluster.Sleep(ctx, time.Until(due[i])) {
 			break
 		}
 		all.Go(func() {

@@ -53,9 +53,9 @@ func drive(
 			}
 		})
 	}
-	cluster.PauseFor(ctx, time.Until(begin))
+	cluster.Sleep(ctx, time.Until(begin))
 	before, _ := meter(watched)
-	cluster.PauseFor(ctx, time.Until(end))
+	cluster.Sleep(ctx, time.Until(end))
 	after, meterErr := meter(watched)
 	all.Wait()
 	for _, err := range failed {
@@ -97,7 +97,7 @@ func (w *worker) work(ctx context.Context, begin, end time.Time) (latencies []ti
 func meter(watched []*cluster.Process) (map[string]time.Duration, error) {
 	spent := map[string]time.Duration{}
 	for _, p := range watched {
-		d, err := p.CPU()
+		d, err := p.CPUTime()
 		if err != nil {
 			return spent, fmt.Errorf("%s: %w", p.Name, err)
 		}

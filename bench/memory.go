@@ -36,7 +36,7 @@ func (s *system) weigh(ctx context.Context) error {
 		if _, err := s.settle(ctx); err != nil && placed > 0 {
 			return err
 		}
-		if !cluster.PauseFor(ctx, rest) {
+		if !cluster.Sleep(ctx, rest) {
 			return ctx.Err()
 		}
 		resident, peak, err := process.Memory()

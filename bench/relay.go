@@ -80,7 +80,7 @@ func (l *lab) drainOurs(ctx context.Context, broker *cluster.NATS, name string) 
 		return 0, err
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	conn, err := natsjs.Connect(ctx, natsjs.Config{URL: broker.OnlookerURL(), Name: "bench", Logger: quiet})
+	conn, err := natsjs.Connect(ctx, natsjs.Config{URL: broker.ObserverURL(), Name: "bench", Logger: quiet})
 	if err != nil {
 		return 0, err
 	}

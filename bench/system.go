@@ -27,7 +27,7 @@ type system struct {
 
 // startBroker starts a nats-server with an empty store.
 func (l *lab) startBroker(ctx context.Context, dir string) (*cluster.NATS, error) {
-	n, err := cluster.NewNATS(ctx, cluster.NATSConfig{Binary: l.natsServer, Conf: l.natsConf, Dir: dir, Onlooker: benchAccount})
+	n, err := cluster.NewNATS(ctx, cluster.NATSConfig{Binary: l.natsServer, Conf: l.natsConf, Dir: dir, Observer: benchAccount})
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (l *lab) startSplit(ctx context.Context, services ...string) (s *system, er
 	if s.nats, err = l.startBroker(ctx, dir); err != nil {
 		return s, err
 	}
-	s.natsURL = s.nats.OnlookerURL()
+	s.natsURL = s.nats.ObserverURL()
 	keys := ""
 	for _, service := range services {
 		r, err := s.run(ctx, dir, service,

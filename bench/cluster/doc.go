@@ -1,3 +1,3 @@
-// Package cluster starts what a program beside the product looks at from outside: MariaDB, nats-server and processes of Millrace,
-// each with a folder, addresses and accounts of its own on loopback.
+// Package cluster starts the processes that the benchmark and the crash test observe: MariaDB, nats-server and Millrace. Each has its
+// own directory, loopback address and accounts.
 package cluster

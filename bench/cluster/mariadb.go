@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,44 +13,44 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// MariaDB is a server with a data folder of its own. Its settings are the defaults: each commit is synced, no binary log.
+// MariaDB is a server with its own data directory. It runs with default settings: it syncs each commit and keeps no binary log.
 type MariaDB struct {
 	*Process
 
 	Address string
 }
 
-// NewMariaDB makes the data folder below dir and prepares the server. Each account is made with its own name for a password and
-// every right, so that one program can be told from another.
+// NewMariaDB creates the data directory below dir and returns a server that is not started. Each account has every privilege, and its
+// name as its password. Separate accounts make it possible to tell the connections of different programs apart.
 func NewMariaDB(ctx context.Context, dir string, accounts ...string) (*MariaDB, error) {
 	address, err := FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
 	data := filepath.Join(dir, "mariadb")
-	install := exec.CommandContext(ctx, tool("mariadb-install-db"), rooted("--no-defaults", "--datadir="+data,
+	install := exec.CommandContext(ctx, findExecutable("mariadb-install-db"), withUserFlag("--no-defaults", "--datadir="+data,
 		"--auth-root-authentication-method=normal", "--skip-test-db")...)
 	if out, err := install.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("mariadb-install-db: %w: %s", err, out)
 	}
-	begin := filepath.Join(dir, "accounts.sql")
-	if err := os.WriteFile(begin, []byte(grants(accounts)), 0o600); err != nil {
+	initFile := filepath.Join(dir, "accounts.sql")
+	if err := os.WriteFile(initFile, []byte(createAccounts(accounts)), 0o600); err != nil {
 		return nil, err
 	}
-	// Under 108 bytes, whatever the folder's depth.
+	// A socket path must be shorter than 108 bytes, and dir may be longer than that.
 	socket := filepath.Join(os.TempDir(), fmt.Sprintf("millrace-%d.sock", os.Getpid()))
-	_, port, err := cut(address)
+	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
 	p := &Process{
 		Name: "mariadb", Dir: dir,
-		Argv: append([]string{tool("mariadbd")}, rooted("--no-defaults", "--datadir="+data, "--socket="+socket,
+		Argv: append([]string{findExecutable("mariadbd")}, withUserFlag("--no-defaults", "--datadir="+data, "--socket="+socket,
 			"--bind-address=127.0.0.1", "--port="+port, "--skip-name-resolve", "--character-set-server=utf8mb4",
-			"--max-connections=500", "--init-file="+begin, "--pid-file="+filepath.Join(data, "mariadbd.pid"))...),
+			"--max-connections=500", "--init-file="+initFile, "--pid-file="+filepath.Join(data, "mariadbd.pid"))...),
 	}
 	m := &MariaDB{Process: p, Address: address}
-	if err := mysql.SetLogger(silent{}); err != nil {
+	if err := mysql.SetLogger(discardLogger{}); err != nil {
 		return nil, err
 	}
 	db, err := sql.Open("mysql", m.DSN(accounts[0]))
@@ -60,17 +61,17 @@ func NewMariaDB(ctx context.Context, dir string, accounts ...string) (*MariaDB, 
 	return m, nil
 }
 
-// DSN is how the driver reaches the server as account; the name of a database may follow.
+// DSN returns the driver's data source name for account. A database name may be appended.
 func (m *MariaDB) DSN(account string) string {
 	return account + ":" + account + "@tcp(" + m.Address + ")/"
 }
 
-// URL is how Millrace reaches the server as account; the prefix of its databases' names may follow.
+// URL returns the value of MILLRACE_DATABASE_URL for account. A prefix for database names may be appended.
 func (m *MariaDB) URL(account string) string {
 	return "mysql://" + account + ":" + account + "@" + m.Address + "/"
 }
 
-func grants(accounts []string) string {
+func createAccounts(accounts []string) string {
 	var statements strings.Builder
 	for _, a := range accounts {
 		fmt.Fprintf(&statements, "CREATE USER IF NOT EXISTS '%[1]s'@'127.0.0.1' IDENTIFIED BY '%[1]s';\n"+
@@ -79,21 +80,21 @@ func grants(accounts []string) string {
 	return statements.String()
 }
 
-// silent keeps the driver from reporting each connection that we broke ourselves.
-type silent struct{}
+// discardLogger drops the driver's messages. The crash test kills connections on purpose, and the driver would log each of them.
+type discardLogger struct{}
 
-func (silent) Print(...any) {}
+func (discardLogger) Print(...any) {}
 
-// rooted adds what the server wants to hear when it is started as root, as in a container.
-func rooted(args ...string) []string {
+// withUserFlag appends the flag that MariaDB requires when it is started as root, as in a container.
+func withUserFlag(args ...string) []string {
 	if os.Geteuid() == 0 {
 		return append(args, "--user=root")
 	}
 	return args
 }
 
-// tool finds a program where distributions put servers, also outside an ordinary user's PATH.
-func tool(name string) string {
+// findExecutable returns the path of a program. It falls back to /usr/sbin, which is not in an ordinary user's PATH.
+func findExecutable(name string) string {
 	if found, err := exec.LookPath(name); err == nil {
 		return found
 	}

@@ -9,24 +9,24 @@ import (
 	"strings"
 )
 
-// NATS is a nats-server on the repository's own configuration, so that its permissions are tried too, and with one more user: the
-// program that looks on.
+// NATS is a nats-server that runs with the repository's configuration, so that its permissions are tested too. It has one more user,
+// the observer.
 type NATS struct {
 	*Process
 
-	Address string
-	onlook  string
+	Address  string
+	observer string
 }
 
-// NATSConfig says which server to run, and where.
+// NATSConfig configures a NATS.
 type NATSConfig struct {
 	Binary   string
-	Conf     string // deploy/nats.conf
+	Conf     string // path of deploy/nats.conf
 	Dir      string // for the store and the log
-	Onlooker string // the further user, with its name for a password, who may do everything
+	Observer string // name and password of the additional user, who has all permissions
 }
 
-// NewNATS prepares the server.
+// NewNATS writes the configuration and returns a server that is not started.
 func NewNATS(ctx context.Context, c NATSConfig) (*NATS, error) {
 	address, err := FreeAddress(ctx)
 	if err != nil {
@@ -38,14 +38,14 @@ func NewNATS(ctx context.Context, c NATSConfig) (*NATS, error) {
 	}
 	const users = "users = ["
 	if !strings.Contains(string(text), users) {
-		return nil, fmt.Errorf("%s has no %q", c.Conf, users)
+		return nil, fmt.Errorf("%s does not contain %q", c.Conf, users)
 	}
-	more := fmt.Sprintf("%s\n    { user: %[2]s, password: %[2]s }", users, c.Onlooker)
+	withObserver := fmt.Sprintf("%s\n    { user: %[2]s, password: %[2]s }", users, c.Observer)
 	path := filepath.Join(c.Dir, "nats.conf")
-	if err := os.WriteFile(path, []byte(strings.Replace(string(text), users, more, 1)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), users, withObserver, 1)), 0o600); err != nil {
 		return nil, err
 	}
-	host, port, err := cut(address)
+	host, port, err := net.SplitHostPort(address)
 	p := &Process{
 		Name: "nats", Dir: c.Dir,
 		Argv: []string{c.Binary, "-c", path, "-a", host, "-p", port},
@@ -55,21 +55,18 @@ func NewNATS(ctx context.Context, c NATSConfig) (*NATS, error) {
 			"NATS_ORDER_PASSWORD=" + password("order"),
 			"NATS_EVENT_PASSWORD=" + password("event"),
 		},
-		Ready: func(ctx context.Context) error { return Listening(ctx, address) },
+		Ready: func(ctx context.Context) error { return CheckListening(ctx, address) },
 	}
-	return &NATS{Process: p, Address: address, onlook: c.Onlooker}, err
+	return &NATS{Process: p, Address: address, observer: c.Observer}, err
 }
 
-// URL is how a service reaches the server.
+// URL returns the value of MILLRACE_BROKER_URL for a service.
 func (n *NATS) URL(service string) string {
 	return "nats://" + service + ":" + password(service) + "@" + n.Address
 }
 
-// OnlookerURL is how the program that looks on reaches it.
-func (n *NATS) OnlookerURL() string { return "nats://" + n.onlook + ":" + n.onlook + "@" + n.Address }
+// ObserverURL returns the server's URL for the observer.
+func (n *NATS) ObserverURL() string { return "nats://" + n.observer + ":" + n.observer + "@" + n.Address }
 
-// password is a service's, of a server that lives on loopback for one run.
-func password(service string) string { return "of-" + service }
-
-// cut gives the two halves of host:port.
-func cut(address string) (host, port string, err error) { return net.SplitHostPort(address) }
+// password returns a service's password. It need not be secret: the server listens on loopback for the duration of one run.
+func password(service string) string { return "password-of-" + service }

@@ -7,28 +7,29 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// Process is a program that is started, killed, paused and started again.
+// Process is a program that can be started, killed, paused and restarted. Its methods are safe for concurrent use.
 type Process struct {
 	Name string
-	Dir  string // where its log goes
+	Dir  string // where the log file is written
 	Argv []string
-	Env  []string
-	// Ready answers nil once the process does its work.
+	Env  []string // added to the environment of this program
+	// Ready returns nil when the process is ready to serve.
 	Ready func(ctx context.Context) error
 
-	mu      sync.Mutex
-	cmd     *exec.Cmd
-	done    chan struct{} // closed when the current run has ended
-	asked   bool          // whether that end is ours
-	strange []string      // ends that nobody asked for
+	mu              sync.Mutex
+	cmd             *exec.Cmd
+	done            chan struct{} // closed when the current run has exited
+	exitExpected    bool          // whether this program asked the current run to exit
+	unexpectedExits []string
 }
 
-// Start runs the program. Its output is added to NAME.log.
+// Start starts the program. Its output is appended to NAME.log.
 func (p *Process) Start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -40,42 +41,43 @@ func (p *Process) Start() error {
 	cmd := exec.Command(p.Argv[0], p.Argv[1:]...)
 	cmd.Env = append(os.Environ(), p.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
-	// A group of its own: Ctrl-C ends this program, which then ends them in order.
+	// In its own process group the process receives no SIGINT when the user presses Ctrl-C. This program then stops all in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
-	p.cmd, p.done, p.asked = cmd, make(chan struct{}), false
+	p.cmd, p.done, p.exitExpected = cmd, make(chan struct{}), false
 	go p.wait(cmd, p.done)
 	return nil
 }
 
-// wait notes the end of one run. A service that ends by itself is a finding, whatever it printed.
+// wait waits for the current run to exit, and records an unexpected exit.
 func (p *Process) wait(cmd *exec.Cmd, done chan struct{}) {
 	err := cmd.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.asked {
-		p.strange = append(p.strange, fmt.Sprintf("%s ended by itself: %v", p.Name, err))
+	if !p.exitExpected {
+		p.unexpectedExits = append(p.unexpectedExits, fmt.Sprintf("%s exited unexpectedly: %v", p.Name, err))
 	}
 	close(done)
 }
 
-// signal sends s to the current run. ending says that the run is expected to end of it.
-func (p *Process) signal(s os.Signal, ending bool) (done <-chan struct{}, err error) {
+// signal sends s to the current run. If expectExit is true, the exit that follows is not recorded as unexpected. The returned channel
+// is closed when the run has exited.
+func (p *Process) signal(s os.Signal, expectExit bool) (done <-chan struct{}, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cmd == nil {
-		return nil, fmt.Errorf("%s was never started", p.Name)
+		return nil, fmt.Errorf("%s was not started", p.Name)
 	}
-	p.asked = p.asked || ending
+	p.exitExpected = p.exitExpected || expectExit
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return nil, fmt.Errorf("signal %s: %w", p.Name, err)
 	}
 	return p.done, nil
 }
 
-// Kill ends the run at once and waits until it is gone.
+// Kill sends SIGKILL and waits until the process has exited.
 func (p *Process) Kill() error {
 	done, err := p.signal(syscall.SIGKILL, true)
 	if err == nil {
@@ -84,19 +86,20 @@ func (p *Process) Kill() error {
 	return err
 }
 
-// Pause stops the process where it stands, between two of its instructions.
+// Pause suspends the process with SIGSTOP.
 func (p *Process) Pause() error {
 	_, err := p.signal(syscall.SIGSTOP, false)
 	return err
 }
 
-// Resume lets a paused process go on.
+// Resume continues a paused process with SIGCONT.
 func (p *Process) Resume() error {
 	_, err := p.signal(syscall.SIGCONT, false)
 	return err
 }
 
-// Stop asks the process to end and wants exit code 0 within limit; what is late is killed.
+// Stop sends SIGTERM and waits until the process has exited. It returns an error if the exit code is not 0. After limit it kills the
+// process and returns an error. A process that was never started is left alone.
 func (p *Process) Stop(limit time.Duration) error {
 	p.mu.Lock()
 	started := p.cmd != nil
@@ -108,7 +111,7 @@ func (p *Process) Stop(limit time.Duration) error {
 	if err != nil {
 		return err
 	}
-	if err := p.Resume(); err != nil { // a paused process would never hear it
+	if err := p.Resume(); err != nil { // a paused process does not handle SIGTERM
 		return err
 	}
 	select {
@@ -122,7 +125,7 @@ func (p *Process) Stop(limit time.Duration) error {
 	return nil
 }
 
-// AwaitReady waits until the process does its work.
+// AwaitReady waits until the process is ready, for at most limit.
 func (p *Process) AwaitReady(ctx context.Context, limit time.Duration) error {
 	err := Eventually(ctx, limit, func(ctx context.Context) error { return p.Ready(ctx) })
 	if err != nil {
@@ -131,9 +134,9 @@ func (p *Process) AwaitReady(ctx context.Context, limit time.Duration) error {
 	return nil
 }
 
-// Ends gives the ends that nobody asked for.
-func (p *Process) Ends() []string {
+// UnexpectedExits returns a description of each exit that this program did not ask for.
+func (p *Process) UnexpectedExits() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]string(nil), p.strange...)
+	return slices.Clone(p.unexpectedExits)
 }

@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// Services are the three of them, in the order in which they start.
+// Services are the names of the services, in the order in which they are started.
 var Services = []string{"user", "order", "event"}
 
-// Of the admin whom every cluster has.
+// Credentials of the admin that every cluster has.
 const (
 	AdminEmail    = "admin@localhost"
 	AdminPassword = "admin-password-of-a-cluster"
@@ -23,29 +23,29 @@ const secretKey = "3e7a2e7e202b234151fa80b10db2fce1063959119813b3e1f5d4c26c76f18
 type Replica struct {
 	*Process
 
-	URL     string
-	Address string
-	Answers []string // the services that it runs
+	URL      string
+	Address  string
+	Services []string // the services that the process runs
 }
 
-// ReplicaConfig says what the process runs and where.
+// ReplicaConfig configures a Replica.
 type ReplicaConfig struct {
 	Binary  string
 	Name    string
-	Service string // or "all"
-	Dir     string // for its log
+	Service string // name of a service, or "all"
+	Dir     string // for the log
 	Env     []string
 }
 
-// NewReplica prepares a process.
+// NewReplica returns a replica that is not started.
 func NewReplica(ctx context.Context, c ReplicaConfig) (*Replica, error) {
 	address, err := FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &Replica{URL: "http://" + address, Address: address, Answers: []string{c.Service}}
+	r := &Replica{URL: "http://" + address, Address: address, Services: []string{c.Service}}
 	if c.Service == "all" {
-		r.Answers = Services
+		r.Services = Services
 	}
 	r.Process = &Process{
 		Name: c.Name, Dir: c.Dir, Argv: []string{c.Binary},
@@ -58,16 +58,16 @@ func NewReplica(ctx context.Context, c ReplicaConfig) (*Replica, error) {
 			"MILLRACE_RATE_LIMITS=off",
 			"MILLRACE_LOG_FORMAT=json",
 		),
-		Ready: func(ctx context.Context) error { return Answers(ctx, r.URL+"/readyz") },
+		Ready: func(ctx context.Context) error { return CheckOK(ctx, r.URL+"/readyz") },
 	}
 	return r, nil
 }
 
-// Runs reports whether the process answers for a service.
-func (r *Replica) Runs(service string) bool { return slices.Contains(r.Answers, service) }
+// Runs reports whether the process runs a service.
+func (r *Replica) Runs(service string) bool { return slices.Contains(r.Services, service) }
 
-// Answers succeeds when url says 200.
-func Answers(ctx context.Context, url string) error {
+// CheckOK returns an error unless a GET of url returns status 200.
+func CheckOK(ctx context.Context, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func Answers(ctx context.Context, url string) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s says %s", url, response.Status)
+		return fmt.Errorf("%s returned %s", url, response.Status)
 	}
 	return nil
 }

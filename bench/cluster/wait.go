@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// PauseFor waits for d, or less when ctx ends, and says whether it was the whole of it.
-func PauseFor(ctx context.Context, d time.Duration) bool {
+// Sleep waits for d or until ctx is done. It reports whether d elapsed.
+func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -19,25 +19,25 @@ func PauseFor(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Eventually tries until try succeeds; at the limit it gives the last error.
-func Eventually(ctx context.Context, limit time.Duration, try func(ctx context.Context) error) error {
+// Eventually calls condition until it returns nil. After limit it returns the last error.
+func Eventually(ctx context.Context, limit time.Duration, condition func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
-		attempt, end := context.WithTimeout(ctx, 5*time.Second)
-		err := try(attempt)
-		end()
+		attempt, cancelAttempt := context.WithTimeout(ctx, 5*time.Second)
+		err := condition(attempt)
+		cancelAttempt()
 		if err == nil {
 			return nil
 		}
-		if !PauseFor(ctx, 100*time.Millisecond) {
+		if !Sleep(ctx, 100*time.Millisecond) {
 			return fmt.Errorf("after %s: %w", limit, err)
 		}
 	}
 }
 
-// Listening succeeds when somebody accepts connections at address.
-func Listening(ctx context.Context, address string) error {
+// CheckListening returns an error unless address accepts a TCP connection.
+func CheckListening(ctx context.Context, address string) error {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -46,7 +46,8 @@ func Listening(ctx context.Context, address string) error {
 	return conn.Close()
 }
 
-// FreeAddress gives a loopback address that nobody listens at. It stays the process's own across its restarts.
+// FreeAddress returns a loopback address with a port that is not in use. The caller keeps the address across restarts of the process
+// that listens on it.
 func FreeAddress(ctx context.Context) (string, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")

@@ -48,7 +48,7 @@ func (c *chaos) run(ctx context.Context, d time.Duration, long *blow) error {
 	}
 	deck := c.deck(true)
 	gap := d / time.Duration(len(deck)+3)
-	for cluster.PauseFor(ctx, gap/2+time.Duration(c.random.Int64N(int64(gap)))) {
+	for cluster.Sleep(ctx, gap/2+time.Duration(c.random.Int64N(int64(gap)))) {
 		if len(deck) == 0 {
 			deck = c.deck(false)
 		}
@@ -123,6 +123,6 @@ func (c *chaos) strike(ctx context.Context, b blow) error {
 		return err
 	}
 	c.tally.struck(b)
-	cluster.PauseFor(ctx, b.hold)
+	cluster.Sleep(ctx, b.hold)
 	return up()
 }

@@ -58,7 +58,7 @@ func holds(ctx context.Context, r *replica, service string) (held, found bool, e
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
 		line := lines.Text()
-		if !strings.HasPrefix(line, leaseMetric) || (len(r.Answers) > 1 && !strings.Contains(line, `"`+service+`"`)) {
+		if !strings.HasPrefix(line, leaseMetric) || (len(r.Services) > 1 && !strings.Contains(line, `"`+service+`"`)) {
 			continue
 		}
 		value, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)

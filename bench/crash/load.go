@@ -48,7 +48,7 @@ func (l *load) run(ctx context.Context, o options) {
 // work is one client. Requests in flight are not broken off when the round ends, or the load would be at its quietest then.
 func (l *load) work(ctx context.Context, random *rand.Rand) {
 	calls := context.WithoutCancel(ctx)
-	for cluster.PauseFor(ctx, time.Duration(random.IntN(30))*time.Millisecond) {
+	for cluster.Sleep(ctx, time.Duration(random.IntN(30))*time.Millisecond) {
 		switch n := random.IntN(1000); {
 		case n < 330:
 			l.place(calls, random)
@@ -81,7 +81,7 @@ func (l *load) send(ctx context.Context, random *rand.Rand, service string, d de
 		to.silent.Store(time.Now().UnixNano())
 	}
 	if a.unsent || a.status >= 500 { // ask again a little later, not a thousand times a second
-		cluster.PauseFor(ctx, time.Duration(50+random.IntN(150))*time.Millisecond)
+		cluster.Sleep(ctx, time.Duration(50+random.IntN(150))*time.Millisecond)
 	}
 	return a, l.ledger.conclude(d.id, a)
 }

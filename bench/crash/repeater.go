@@ -21,7 +21,7 @@ type repeater struct {
 
 // run works until ctx ends. Its own failures are no finding: the broker that it works on is being killed.
 func (r *repeater) run(ctx context.Context) {
-	for cluster.PauseFor(ctx, time.Duration(10+r.random.IntN(80))*time.Millisecond) {
+	for cluster.Sleep(ctx, time.Duration(10+r.random.IntN(80))*time.Millisecond) {
 		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
 		if r.repeat(attempt) == nil {
 			r.tally.repeat()

@@ -69,7 +69,7 @@ func (s *saboteur) prepare(ctx context.Context) error {
 
 // run works until ctx ends. Its own failures are no finding: the server that it works on is being killed.
 func (s *saboteur) run(ctx context.Context) {
-	for cluster.PauseFor(ctx, time.Duration(100+s.random.IntN(400))*time.Millisecond) {
+	for cluster.Sleep(ctx, time.Duration(100+s.random.IntN(400))*time.Millisecond) {
 		attempt, cancel := context.WithTimeout(ctx, 3*time.Second)
 		switch n := s.random.IntN(10); {
 		case n < 4:
@@ -131,7 +131,7 @@ func (s *saboteur) lay(ctx context.Context, trap snare) {
 	}
 	ids := trap.keys(s)
 	s.lock(ctx, conn, trap.hold, ids)
-	cluster.PauseFor(ctx, time.Duration(10+s.random.IntN(60))*time.Millisecond) // for the services to run into it
+	cluster.Sleep(ctx, time.Duration(10+s.random.IntN(60))*time.Millisecond) // for the services to run into it
 	s.lock(ctx, conn, trap.victim, ids)
 	_, _ = conn.ExecContext(ctx, "ROLLBACK")
 	s.tally.snared(max(0, s.deadlocks(ctx)-before))

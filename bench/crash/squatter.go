@@ -18,7 +18,7 @@ type squatter struct {
 
 // run works until ctx ends.
 func (s *squatter) run(ctx context.Context) {
-	for cluster.PauseFor(ctx, time.Duration(300+s.random.IntN(1500))*time.Millisecond) {
+	for cluster.Sleep(ctx, time.Duration(300+s.random.IntN(1500))*time.Millisecond) {
 		service := cluster.Services[s.random.IntN(len(cluster.Services))]
 		hold := time.Duration(20+s.random.IntN(400)) * time.Millisecond
 		if s.sit(ctx, service, hold) == nil {
@@ -36,7 +36,7 @@ func (s *squatter) sit(ctx context.Context, service string, hold time.Duration) 
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	cluster.PauseFor(ctx, hold)
+	cluster.Sleep(ctx, hold)
 	_, err = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	return err
 }

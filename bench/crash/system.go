@@ -69,11 +69,11 @@ func newSplit(ctx context.Context, o options) (*system, error) {
 	if s.mariadb, err = cluster.NewMariaDB(ctx, o.dir, ours, theirs); err != nil {
 		return nil, err
 	}
-	s.nats, err = cluster.NewNATS(ctx, cluster.NATSConfig{Binary: o.natsServer, Conf: o.natsConf, Dir: o.dir, Onlooker: ours})
+	s.nats, err = cluster.NewNATS(ctx, cluster.NATSConfig{Binary: o.natsServer, Conf: o.natsConf, Dir: o.dir, Observer: ours})
 	if err != nil {
 		return nil, err
 	}
-	s.natsURL = s.nats.OnlookerURL()
+	s.natsURL = s.nats.ObserverURL()
 	for _, service := range cluster.Services {
 		for i := range 2 {
 			name := fmt.Sprintf("%s-%d", service, i+1)
@@ -169,7 +169,7 @@ func (s *system) stop() error {
 func (s *system) ends() []string {
 	var strange []string
 	for _, p := range s.processes() {
-		strange = append(strange, p.Ends()...)
+		strange = append(strange, p.UnexpectedExits()...)
 	}
 	return strange
 }

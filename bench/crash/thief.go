@@ -22,7 +22,7 @@ func (s *saboteur) rob(ctx context.Context) {
 		services.Go(func() { s.handOver(ctx, service) })
 	}
 	services.Wait()
-	cluster.PauseFor(ctx, lookedAt)
+	cluster.Sleep(ctx, lookedAt)
 }
 
 // handOver takes a service's lease away again and again, until another relay has it: the first renews it every second.
@@ -30,7 +30,7 @@ func (s *saboteur) handOver(ctx context.Context, service string) {
 	ctx, cancel := context.WithTimeout(ctx, theft)
 	defer cancel()
 	before, err := s.holder(ctx, service)
-	for err == nil && cluster.PauseFor(ctx, 20*time.Millisecond) {
+	for err == nil && cluster.Sleep(ctx, 20*time.Millisecond) {
 		if err = s.endLease(ctx, service); err != nil {
 			return
 		}

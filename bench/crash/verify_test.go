@@ -191,7 +191,7 @@ func TestASeedRepeatsItsChoices(t *testing.T) {
 		c := &system{mariadb: &cluster.MariaDB{Process: &cluster.Process{}}, nats: &cluster.NATS{Process: &cluster.Process{}}}
 		for _, service := range cluster.Services {
 			for range 2 {
-				c.replicas = append(c.replicas, &replica{Replica: &cluster.Replica{Process: &cluster.Process{}, Answers: []string{service}}})
+				c.replicas = append(c.replicas, &replica{Replica: &cluster.Replica{Process: &cluster.Process{}, Services: []string{service}}})
 			}
 		}
 		for _, b := range newChaos(c, options{seed: seed}.random(2, 1), newTally()).deck(true) {

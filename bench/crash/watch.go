@@ -19,7 +19,7 @@ const overlap = lease + time.Second/2
 func watch(ctx context.Context, c *system) []string {
 	since := map[string]time.Time{}
 	found := map[string]string{}
-	for cluster.PauseFor(ctx, 250*time.Millisecond) {
+	for cluster.Sleep(ctx, 250*time.Millisecond) {
 		for _, service := range cluster.Services {
 			if len(c.of(service)) < 2 {
 				continue

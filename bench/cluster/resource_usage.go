@@ -9,33 +9,33 @@ import (
 	"time"
 )
 
-// tick is the kernel's unit of a process's time, the same on every Linux that Go runs on.
-const tick = 10 * time.Millisecond
+// clockTick is the unit of the CPU times in /proc/PID/stat (USER_HZ). It is 10 ms on every Linux platform that Go supports.
+const clockTick = 10 * time.Millisecond
 
-var errNotRunning = errors.New("the process does not run")
+var errNotRunning = errors.New("the process is not running")
 
-// CPU is the time that the current run has spent on a processor. It needs Linux's /proc.
-func (p *Process) CPU() (time.Duration, error) {
-	text, err := p.proc("stat")
+// CPUTime returns the user and system CPU time that the current run has used. It requires Linux.
+func (p *Process) CPUTime() (time.Duration, error) {
+	text, err := p.readProc("stat")
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := strings.Cut(text, ") ") // behind the name, which may hold anything
+	_, rest, _ := strings.Cut(text, ") ") // the program name in parentheses may contain spaces
 	fields := strings.Fields(rest)
 	if len(fields) < 13 {
-		return 0, fmt.Errorf("%s: a stat of %d fields", p.Name, len(fields))
+		return 0, fmt.Errorf("%s: /proc/PID/stat has only %d fields", p.Name, len(fields))
 	}
 	user, err := strconv.ParseInt(fields[11], 10, 64)
 	if err != nil {
 		return 0, err
 	}
 	system, err := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * tick, err
+	return time.Duration(user+system) * clockTick, err
 }
 
-// Memory is what the current run has in memory, in bytes, and the most that it had. It needs Linux's /proc.
+// Memory returns the current and the peak resident set size of the current run in bytes. It requires Linux.
 func (p *Process) Memory() (resident, peak int64, err error) {
-	text, err := p.proc("status")
+	text, err := p.readProc("status")
 	if err != nil {
 		return 0, 0, err
 	}
@@ -55,8 +55,8 @@ func (p *Process) Memory() (resident, peak int64, err error) {
 	return resident, peak, err
 }
 
-// proc reads a file of the kernel about the current run.
-func (p *Process) proc(file string) (string, error) {
+// readProc reads a file below /proc/PID of the current run.
+func (p *Process) readProc(file string) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cmd == nil {
