@@ -66,7 +66,9 @@ func (n *NATS) URL(service string) string {
 }
 
 // ObserverURL returns the server's URL for the observer.
-func (n *NATS) ObserverURL() string { return "nats://" + n.observer + ":" + n.observer + "@" + n.Address }
+func (n *NATS) ObserverURL() string {
+	return "nats://" + n.observer + ":" + n.observer + "@" + n.Address
+}
 
 // password returns a service's password. It need not be secret: the server listens on loopback for the duration of one run.
 func password(service string) string { return "password-of-" + service }

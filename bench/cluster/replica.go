@@ -16,7 +16,7 @@ const (
 	AdminPassword = "admin-password-of-a-cluster"
 )
 
-// secretKey keeps nothing secret: a cluster is made anew for each run, on loopback.
+// secretKey is the secret key of every replica. It is not secret: a cluster runs on loopback, with new data for each run.
 const secretKey = "3e7a2e7e202b234151fa80b10db2fce1063959119813b3e1f5d4c26c76f18161"
 
 // Replica is one process of Millrace.

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// body is what this program reads of an answer.
-type body struct {
+// responseBody holds the members of a response body that this program reads.
+type responseBody struct {
 	ID          string            `json:"id"`
 	Version     int64             `json:"version"`
 	Status      string            `json:"status"`
@@ -22,33 +22,33 @@ type body struct {
 	Items       []json.RawMessage `json:"items"`
 }
 
-// answer is what came of a request. An answer whose body broke off counts as none.
-type answer struct {
-	status int // 0 without an answer
-	unsent bool
-	body   body
+// response is the result of a request. If the body could not be read to its end, status is 0.
+type response struct {
+	status int  // 0 without a response
+	unsent bool // the request did not reach a server
+	body   responseBody
 	err    error
 }
 
-// outcome says what the answer proves.
-func (a answer) outcome() outcome {
+// outcome returns what the response proves about the request.
+func (r response) outcome() outcome {
 	switch {
-	case a.unsent, a.status >= 400 && a.status < 500, a.status == http.StatusServiceUnavailable && a.body.Code == "database_away":
-		return refused // of a database that is away we are told that nothing was changed: that is held against it
-	case a.err == nil && a.status >= 200 && a.status < 300:
-		return done
+	case r.unsent, r.status >= 400 && r.status < 500, r.status == http.StatusServiceUnavailable && r.body.Code == "database_away":
+		return rejected // database_away promises that nothing was changed, so a change counts as a finding
+	case r.err == nil && r.status >= 200 && r.status < 300:
+		return acknowledged
 	default:
-		return open
+		return unknown
 	}
 }
 
 // request is one call of the REST API.
 type request struct {
-	method, url, token, correlation string
-	body                            any
+	method, url, token, correlationID string
+	body                              any
 }
 
-// client calls replicas. It gives up long before a paused process goes on, as an impatient caller does.
+// client calls replicas. Its timeout is shorter than most pauses of a process, so that requests to a paused process fail.
 type client struct{ http *http.Client }
 
 func newClient() *client {
@@ -61,51 +61,51 @@ func newClient() *client {
 	}}
 }
 
-// do sends r once. Whatever the transport does by itself is done before anything was written.
-func (c *client) do(ctx context.Context, r request) answer {
+// do sends r once. The transport retries only requests of which no byte was written.
+func (c *client) do(ctx context.Context, r request) response {
 	content, err := json.Marshal(r.body)
 	if err != nil {
-		return answer{unsent: true, err: err}
+		return response{unsent: true, err: err}
 	}
 	if r.body == nil {
 		content = nil
 	}
-	call, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(content))
+	httpRequest, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(content))
 	if err != nil {
-		return answer{unsent: true, err: err}
+		return response{unsent: true, err: err}
 	}
 	if r.body != nil {
-		call.Header.Set("Content-Type", "application/json")
+		httpRequest.Header.Set("Content-Type", "application/json")
 	}
 	if r.token != "" {
-		call.Header.Set("Authorization", "Bearer "+r.token)
+		httpRequest.Header.Set("Authorization", "Bearer "+r.token)
 	}
-	call.Header.Set("X-Correlation-ID", r.correlation)
-	response, err := c.http.Do(call)
+	httpRequest.Header.Set("X-Correlation-ID", r.correlationID)
+	httpResponse, err := c.http.Do(httpRequest)
 	if err != nil {
-		return answer{unsent: neverConnected(err), err: err}
+		return response{unsent: isDialError(err), err: err}
 	}
-	defer response.Body.Close()
-	return read(response)
+	defer httpResponse.Body.Close()
+	return readResponse(httpResponse)
 }
 
-// neverConnected reports whether not even a connection came about: such a request cannot have happened.
-func neverConnected(err error) bool {
-	broken, ok := errors.AsType[*net.OpError](err)
-	return ok && broken.Op == "dial"
+// isDialError reports whether no connection was established. Such a request cannot have had an effect.
+func isDialError(err error) bool {
+	opErr, ok := errors.AsType[*net.OpError](err)
+	return ok && opErr.Op == "dial"
 }
 
-func read(response *http.Response) answer {
-	a := answer{status: response.StatusCode}
-	content, err := io.ReadAll(response.Body)
+func readResponse(r *http.Response) response {
+	result := response{status: r.StatusCode}
+	content, err := io.ReadAll(r.Body)
 	if err != nil {
-		return answer{err: err}
+		return response{err: err}
 	}
 	if len(content) > 0 {
-		a.err = json.Unmarshal(content, &a.body)
+		result.err = json.Unmarshal(content, &result.body)
 	}
-	if response.StatusCode >= 300 {
-		a.err = fmt.Errorf("%s: %s", response.Status, content)
+	if r.StatusCode >= 300 {
+		result.err = fmt.Errorf("%s: %s", r.Status, content)
 	}
-	return a
+	return result
 }

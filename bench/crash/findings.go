@@ -6,67 +6,69 @@ import (
 	"strings"
 )
 
-// findings are what should be empty.
+// findings are the failed checks by kind.
 type findings struct {
-	lost       []string // an acknowledged change, or an event of one, that is not there
-	doubled    []string // an event or an effect that is there twice
-	disordered []string // events of a key that contradict their sequence
-	phantom    []string // an event or a state that no request explains
-	other      []string // poison, two holders of a lease, a process that ended by itself, a flow that got stuck
+	lost       []string // acknowledged changes or their events that are missing
+	duplicated []string // events or effects that exist twice
+	misordered []string // events of a key whose order contradicts their sequence
+	unexpected []string // events or states that no request explains
+	other      []string // poison messages, two holders of a lease, unexpected exits, work that does not end
 }
 
 func (f *findings) addLost(format string, args ...any) {
 	f.lost = append(f.lost, fmt.Sprintf(format, args...))
 }
 
-func (f *findings) addDoubled(format string, args ...any) {
-	f.doubled = append(f.doubled, fmt.Sprintf(format, args...))
+func (f *findings) addDuplicated(format string, args ...any) {
+	f.duplicated = append(f.duplicated, fmt.Sprintf(format, args...))
 }
 
-func (f *findings) addDisordered(format string, args ...any) {
-	f.disordered = append(f.disordered, fmt.Sprintf(format, args...))
+func (f *findings) addMisordered(format string, args ...any) {
+	f.misordered = append(f.misordered, fmt.Sprintf(format, args...))
 }
 
-func (f *findings) addPhantom(format string, args ...any) {
-	f.phantom = append(f.phantom, fmt.Sprintf(format, args...))
+func (f *findings) addUnexpected(format string, args ...any) {
+	f.unexpected = append(f.unexpected, fmt.Sprintf(format, args...))
 }
 
 func (f *findings) addOther(format string, args ...any) {
 	f.other = append(f.other, fmt.Sprintf(format, args...))
 }
 
-// green reports whether nothing was found.
-func (f *findings) green() bool {
-	return len(f.lost)+len(f.doubled)+len(f.disordered)+len(f.phantom)+len(f.other) == 0
+// empty reports whether there are no findings.
+func (f *findings) empty() bool {
+	return len(f.lost)+len(f.duplicated)+len(f.misordered)+len(f.unexpected)+len(f.other) == 0
 }
 
-// shown is how many findings of a kind are told one by one.
-const shown = 20
+// maxPrinted is the number of findings of each kind that print prints.
+const maxPrinted = 20
 
-// print tells the findings one by one.
+// print prints each finding to standard error.
 func (f *findings) print() {
 	for _, kind := range []struct {
 		name string
 		all  []string
-	}{{"lost", f.lost}, {"doubled", f.doubled}, {"disordered", f.disordered}, {"phantom", f.phantom}, {"other", f.other}} {
-		for i, one := range kind.all {
-			if i == shown {
-				fmt.Fprintf(os.Stderr, "%s: and %d more\n", kind.name, len(kind.all)-shown)
+	}{
+		{"lost", f.lost}, {"duplicated", f.duplicated}, {"misordered", f.misordered}, {"unexpected", f.unexpected}, {"other", f.other},
+	} {
+		for i, finding := range kind.all {
+			if i == maxPrinted {
+				fmt.Fprintf(os.Stderr, "%s: and %d more\n", kind.name, len(kind.all)-maxPrinted)
 				break
 			}
-			fmt.Fprintf(os.Stderr, "%s: %s\n", kind.name, one)
+			fmt.Fprintf(os.Stderr, "%s: %s\n", kind.name, finding)
 		}
 	}
 }
 
-// line counts them.
-func (f *findings) line() string {
-	return fmt.Sprintf("lost %d  doubled %d  disordered %d  phantom %d  other %d\n",
-		len(f.lost), len(f.doubled), len(f.disordered), len(f.phantom), len(f.other))
+// summary returns a line with the number of findings of each kind.
+func (f *findings) summary() string {
+	return fmt.Sprintf("lost %d  duplicated %d  misordered %d  unexpected %d  other %d\n",
+		len(f.lost), len(f.duplicated), len(f.misordered), len(f.unexpected), len(f.other))
 }
 
-// prefix tells an order's events from a user's.
-func prefix(kind string) string {
-	p, _, _ := strings.Cut(kind, ".")
-	return p
+// aggregateOf returns the aggregate of an event type: "order" or "user".
+func aggregateOf(eventType string) string {
+	aggregate, _, _ := strings.Cut(eventType, ".")
+	return aggregate
 }

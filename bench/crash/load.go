@@ -13,173 +13,182 @@ import (
 	"github.com/millrace/millrace/bench/cluster"
 )
 
-// password is every customer's.
+// password is the password of every user.
 const password = "correct horse battery staple"
 
-// load is the clients of one round.
+// load runs the clients of one round.
 type load struct {
-	system *system
-	client *client
-	ledger *ledger
-	shop   *shop
-	round  int
-	serial atomic.Int64
+	system   *system
+	client   *client
+	requests *requestLog
+	state    *loadState
+	round    int
+	lastID   atomic.Int64
 }
 
-// prepare registers the round's first customers. Nothing is being killed yet, so a failure here is one.
+// prepare creates the first users of the round. It runs before any fault, so it must succeed.
 func (l *load) prepare(ctx context.Context, random *rand.Rand) error {
 	for range 6 {
-		if err := l.register(ctx, random); err != nil {
-			return fmt.Errorf("register: %w", err)
+		if err := l.createUser(ctx, random); err != nil {
+			return fmt.Errorf("create a user: %w", err)
 		}
 	}
 	return nil
 }
 
-// run works until ctx ends and returns when the last answer has come.
+// run runs all clients until ctx is done, and returns when their last requests have ended.
 func (l *load) run(ctx context.Context, o options) {
 	var clients sync.WaitGroup
 	for i := range o.workers {
-		clients.Go(func() { l.work(ctx, o.random(uint64(100+i), l.round)) })
+		clients.Go(func() { l.runClient(ctx, o.newRand(uint64(randClients+i), l.round)) })
 	}
 	clients.Wait()
 }
 
-// work is one client. Requests in flight are not broken off when the round ends, or the load would be at its quietest then.
-func (l *load) work(ctx context.Context, random *rand.Rand) {
-	calls := context.WithoutCancel(ctx)
+// runClient sends requests until ctx is done. It does not cancel a request that is in flight then, so that the load does not drop just
+// before the round ends.
+func (l *load) runClient(ctx context.Context, random *rand.Rand) {
+	requestCtx := context.WithoutCancel(ctx)
 	for cluster.Sleep(ctx, time.Duration(random.IntN(30))*time.Millisecond) {
 		switch n := random.IntN(1000); {
 		case n < 330:
-			l.place(calls, random)
+			l.placeOrder(requestCtx, random)
 		case n < 580:
-			l.update(calls, random, 1)
+			l.updateOrder(requestCtx, random, 1)
 		case n < 680:
-			l.update(calls, random, 4)
+			l.updateOrder(requestCtx, random, 4)
 		case n < 830:
-			l.onPurchase(calls, random, cancel, http.MethodPost, "/cancel", map[string]any{"reason": "changed my mind"})
+			l.changeOrder(requestCtx, random, cancelOrder, request{
+				method: http.MethodPost, url: "/cancel", body: map[string]any{"reason": "changed my mind"},
+			})
 		case n < 900:
-			l.onPurchase(calls, random, discard, http.MethodDelete, "", nil)
+			l.changeOrder(requestCtx, random, deleteOrder, request{method: http.MethodDelete})
 		case n < 980:
-			l.rename(calls, random)
+			l.updateUser(requestCtx, random)
 		case n < 992:
-			_ = l.register(calls, random) // its failure is in the ledger
+			_ = l.createUser(requestCtx, random) // the request log has the outcome
 		default:
-			l.leave(calls, random)
+			l.deleteUser(requestCtx, random)
 		}
 	}
 }
 
-// send makes one request to some replica of a service, and the ledger knows of it before it is sent.
-func (l *load) send(ctx context.Context, random *rand.Rand, service string, d deed, r request) (answer, outcome) {
-	r.correlation = d.id
-	l.ledger.begin(d)
-	to := l.choose(random, service)
-	r.url = to.URL + r.url
-	a := l.client.do(ctx, r)
-	if a.status == 0 {
-		to.silent.Store(time.Now().UnixNano())
+// send records a request, sends it once to a replica of the service, and records the response.
+func (l *load) send(ctx context.Context, random *rand.Rand, service string, record requestRecord, r request) (response, outcome) {
+	r.correlationID = record.id
+	l.requests.begin(record)
+	target := l.pickReplica(random, service)
+	r.url = target.URL + r.url
+	res := l.client.do(ctx, r)
+	if res.status == 0 {
+		target.lastFailure.Store(time.Now().UnixNano())
 	}
-	if a.unsent || a.status >= 500 { // ask again a little later, not a thousand times a second
+	if res.unsent || res.status >= 500 { // back off, to not send a thousand requests per second to a server that is down
 		cluster.Sleep(ctx, time.Duration(50+random.IntN(150))*time.Millisecond)
 	}
-	return a, l.ledger.conclude(d.id, a)
+	return res, l.requests.complete(record.id, res)
 }
 
-// choose draws a replica as a load balancer does: one that did not answer lately gets few requests, for it may sleep, and clients
-// that wait for it break nothing.
-func (l *load) choose(random *rand.Rand, service string) *replica {
-	replicas := l.system.of(service)
+// pickReplica returns a random replica. As a load balancer does, it seldom picks one that failed to respond in the last 3 seconds: that
+// replica may be paused, and most clients would wait for it.
+func (l *load) pickReplica(random *rand.Rand, service string) *replica {
+	replicas := l.system.replicasOf(service)
 	r := replicas[random.IntN(len(replicas))]
-	if time.Since(time.Unix(0, r.silent.Load())) < 3*time.Second && random.IntN(20) > 0 {
+	if time.Since(time.Unix(0, r.lastFailure.Load())) < 3*time.Second && random.IntN(20) > 0 {
 		r = replicas[(slices.Index(replicas, r)+1)%len(replicas)]
 	}
 	return r
 }
 
-// next gives a correlation ID: the round and a number.
-func (l *load) next(a act) string { return fmt.Sprintf("r%d-%s-%d", l.round, a, l.serial.Add(1)) }
+// newID returns a unique correlation ID.
+func (l *load) newID(op operation) string {
+	return fmt.Sprintf("r%d-%s-%d", l.round, op, l.lastID.Add(1))
+}
 
-// items make each version of an order differ from every other.
-func items(id string, random *rand.Rand) []map[string]any {
+// randomItems returns the items of an order. Each version of an order has other ones.
+func randomItems(id string, random *rand.Rand) []map[string]any {
 	return []map[string]any{{"sku": id, "quantity": 1 + random.IntN(9), "unit_price": random.IntN(10_000)}}
 }
 
-func (l *load) place(ctx context.Context, random *rand.Rand) {
-	owner, id := l.shop.customer(random), l.next(place)
-	a, what := l.send(ctx, random, "order", deed{id: id, act: place, by: owner.id}, request{
+func (l *load) placeOrder(ctx context.Context, random *rand.Rand) {
+	owner, id := l.state.randomUser(random), l.newID(placeOrder)
+	res, outcome := l.send(ctx, random, "order", requestRecord{id: id, operation: placeOrder, userID: owner.id}, request{
 		method: http.MethodPost, url: "/api/orders", token: owner.token,
-		body: map[string]any{"items": items(id, random), "currency": "EUR"},
+		body: map[string]any{"items": randomItems(id, random), "currency": "EUR"},
 	})
-	if what == done {
-		l.shop.keep(purchase{a.body.ID, owner})
+	if outcome == acknowledged {
+		l.state.addOrder(order{res.body.ID, owner})
 	}
 }
 
-// update changes one order from several clients at once.
-func (l *load) update(ctx context.Context, random *rand.Rand, clients int) {
-	p, ok := l.shop.purchase(random)
+// updateOrder updates one order from several clients at the same time.
+func (l *load) updateOrder(ctx context.Context, random *rand.Rand, clients int) {
+	o, ok := l.state.randomOrder(random)
 	if !ok {
 		return
 	}
-	var together sync.WaitGroup
+	var all sync.WaitGroup
 	for range clients {
-		own := rand.New(rand.NewPCG(random.Uint64(), 0))
-		together.Go(func() {
-			id := l.next(update)
-			l.send(ctx, own, "order", deed{id: id, act: update, key: p.id, by: p.owner.id}, request{
-				method: http.MethodPut, url: "/api/orders/" + p.id, token: p.owner.token,
-				body: map[string]any{"items": items(id, own)},
+		clientRandom := rand.New(rand.NewPCG(random.Uint64(), 0))
+		all.Go(func() {
+			id := l.newID(updateOrder)
+			record := requestRecord{id: id, operation: updateOrder, key: o.id, userID: o.owner.id}
+			l.send(ctx, clientRandom, "order", record, request{
+				method: http.MethodPut, url: "/api/orders/" + o.id, token: o.owner.token,
+				body: map[string]any{"items": randomItems(id, clientRandom)},
 			})
 		})
 	}
-	together.Wait()
+	all.Wait()
 }
 
-func (l *load) onPurchase(ctx context.Context, random *rand.Rand, a act, method, path string, content any) {
-	if p, ok := l.shop.purchase(random); ok {
-		l.send(ctx, random, "order", deed{id: l.next(a), act: a, key: p.id, by: p.owner.id},
-			request{method: method, url: "/api/orders/" + p.id + path, token: p.owner.token, body: content})
+// changeOrder sends r for a random order. The URL of r is relative to the order's.
+func (l *load) changeOrder(ctx context.Context, random *rand.Rand, op operation, r request) {
+	o, ok := l.state.randomOrder(random)
+	if !ok {
+		return
 	}
+	r.url, r.token = "/api/orders/"+o.id+r.url, o.owner.token
+	l.send(ctx, random, "order", requestRecord{id: l.newID(op), operation: op, key: o.id, userID: o.owner.id}, r)
 }
 
-// register makes an account and signs in.
-func (l *load) register(ctx context.Context, random *rand.Rand) error {
-	id := l.next(register)
+// createUser creates a user and signs in.
+func (l *load) createUser(ctx context.Context, random *rand.Rand) error {
+	id := l.newID(createUser)
 	email := id + "@example.com"
-	a, what := l.send(ctx, random, "user", deed{id: id, act: register}, request{
+	res, outcome := l.send(ctx, random, "user", requestRecord{id: id, operation: createUser}, request{
 		method: http.MethodPost, url: "/api/users", body: map[string]any{"email": email, "name": "Ada", "password": password},
 	})
-	if what != done {
-		return a.err
+	if outcome != acknowledged {
+		return res.err
 	}
-	token, err := signIn(ctx, l.client, l.system.of("user")[0].URL, email, password)
+	token, err := signIn(ctx, l.client, l.system.replicasOf("user")[0].URL, email, password)
 	if err == nil {
-		l.shop.admit(&customer{id: a.body.ID, email: email, token: token})
+		l.state.addUser(&user{id: res.body.ID, email: email, token: token})
 	}
 	return err
 }
 
-// signIn gives an access token.
+// signIn returns an access token.
 func signIn(ctx context.Context, c *client, url, email, password string) (string, error) {
-	a := c.do(ctx, request{
-		method: http.MethodPost, url: url + "/api/auth/login", correlation: "sign-in",
+	res := c.do(ctx, request{
+		method: http.MethodPost, url: url + "/api/auth/login", correlationID: "sign-in",
 		body: map[string]any{"email": email, "password": password},
 	})
-	return a.body.AccessToken, a.err
+	return res.body.AccessToken, res.err
 }
 
-func (l *load) rename(ctx context.Context, random *rand.Rand) {
-	c, id := l.shop.customer(random), l.next(rename)
-	l.send(ctx, random, "user", deed{id: id, act: rename, key: c.id, by: c.id}, request{
-		method: http.MethodPut, url: "/api/users/" + c.id, token: c.token, body: map[string]any{"name": "Ada " + id},
+func (l *load) updateUser(ctx context.Context, random *rand.Rand) {
+	u, id := l.state.randomUser(random), l.newID(updateUser)
+	l.send(ctx, random, "user", requestRecord{id: id, operation: updateUser, key: u.id, userID: u.id}, request{
+		method: http.MethodPut, url: "/api/users/" + u.id, token: u.token, body: map[string]any{"name": "Ada " + id},
 	})
 }
 
-// leave deletes an account while its orders are worked on.
-func (l *load) leave(ctx context.Context, random *rand.Rand) {
-	if c := l.shop.dismiss(random); c != nil {
-		l.send(ctx, random, "user", deed{id: l.next(leave), act: leave, key: c.id, by: c.id},
-			request{method: http.MethodDelete, url: "/api/users/" + c.id, token: c.token})
+// deleteUser deletes a user while other clients change the user's orders.
+func (l *load) deleteUser(ctx context.Context, random *rand.Rand) {
+	if u := l.state.removeRandomUser(random); u != nil {
+		l.send(ctx, random, "user", requestRecord{id: l.newID(deleteUser), operation: deleteUser, key: u.id, userID: u.id},
+			request{method: http.MethodDelete, url: "/api/users/" + u.id, token: u.token})
 	}
 }

@@ -14,58 +14,69 @@ import (
 	"github.com/millrace/millrace/bench/cluster"
 )
 
-// trial is one run of this program.
-type trial struct {
-	options options
-	system  *system
-	stores  *stores
-	js      jetstream.JetStream
-	client  *client
-	ledger  *ledger
-	tally   *tally
-	tape    *tape
-	ackWait time.Duration
+// Components with a random number generator of their own, as options.newRand takes them.
+const (
+	randPrepare = iota + 1
+	randProcessFaults
+	randDatabaseFaults
+	randRepublisher
+	randClients = 100 // the first of one per client
+)
+
+// crashTest is one run of this program.
+type crashTest struct {
+	options   options
+	system    *system
+	databases *databases
+	js        jetstream.JetStream
+	client    *client
+	requests  *requestLog
+	faults    *faultCounts
+	stream    *streamReader
+	ackWait   time.Duration
 }
 
-// run makes the system, breaks it for some rounds and reports. green is false where anything was found.
-func run(ctx context.Context, o options) (green bool, err error) {
+// run starts the system, runs the rounds and prints the report. It reports whether all checks passed in all rounds.
+func run(ctx context.Context, o options) (passed bool, err error) {
 	if err := os.RemoveAll(o.dir); err != nil {
 		return false, err
 	}
 	fmt.Printf("seed %d, %d rounds of %s, %s\n", o.seed, o.rounds, o.duration, o.dir)
-	c, err := newSystem(ctx, o)
+	s, err := newSystem(ctx, o)
 	if err != nil {
 		return false, err
 	}
-	t := &trial{options: o, system: c, client: newClient(), ledger: newLedger(), tally: newTally(), tape: &tape{}}
-	found, rounds, err := t.rounds(ctx)
-	// Everything is stopped in any case; that a service drains and exits with 0 is one more thing to check.
-	if stopped := c.stop(); stopped != nil {
-		found.addOther("at the end: %v", stopped)
+	t := &crashTest{
+		options: o, system: s, client: newClient(), requests: newRequestLog(), faults: newFaultCounts(), stream: &streamReader{},
 	}
-	for _, end := range c.ends() {
-		found.addOther("%s", end)
+	found, rounds, err := t.runRounds(ctx)
+	// The processes are stopped also after an error. Each service must drain and exit with 0, which is one more check.
+	if stopErr := s.stop(); stopErr != nil {
+		found.addOther("at the end: %v", stopErr)
+	}
+	for _, exit := range s.unexpectedExits() {
+		found.addOther("%s", exit)
 	}
 	found.print()
 	t.report(rounds, found)
-	green = err == nil && found.green() && rounds == o.rounds
-	if green && !o.keep {
+	passed = err == nil && found.empty() && rounds == o.rounds
+	if passed && !o.keep {
 		return true, os.RemoveAll(o.dir)
 	}
 	fmt.Printf("data and logs are kept in %s\n", o.dir)
-	return green, err
+	return passed, err
 }
 
-// rounds runs one after the other and ends with the first that found something.
-func (t *trial) rounds(ctx context.Context) (findings, int, error) {
+// runRounds runs the rounds until one of them has findings. It returns these findings and the number of the last round.
+func (t *crashTest) runRounds(ctx context.Context) (findings, int, error) {
 	if err := t.system.start(ctx); err != nil {
 		return findings{}, 0, err
 	}
 	var err error
-	if t.stores, err = openStores(t.system); err != nil {
+	if t.databases, err = openDatabases(t.system); err != nil {
 		return findings{}, 0, err
 	}
-	defer t.stores.close()
+	defer t.databases.close()
 	conn, err := nats.Connect(t.system.natsURL, nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond),
 		nats.RetryOnFailedConnect(true), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
@@ -76,120 +87,124 @@ func (t *trial) rounds(ctx context.Context) (findings, int, error) {
 		return findings{}, 0, err
 	}
 	err = cluster.Eventually(ctx, time.Minute, func(ctx context.Context) (err error) {
-		t.ackWait, err = ackWait(ctx, t.js)
+		t.ackWait, err = longestAckWait(ctx, t.js)
 		return err
 	})
 	if err != nil {
-		return findings{}, 0, fmt.Errorf("look at the consumers: %w", err)
+		return findings{}, 0, fmt.Errorf("read the consumers' ack wait: %w", err)
 	}
 	for round := 1; round <= t.options.rounds; round++ {
-		found, err := t.round(ctx, round)
-		if err != nil || !found.green() {
+		found, err := t.runRound(ctx, round)
+		if err != nil || !found.empty() {
 			return found, round, err
 		}
 	}
 	return findings{}, t.options.rounds, nil
 }
 
-// round breaks the system under load, lets it come to rest and looks at what is left.
-func (t *trial) round(ctx context.Context, round int) (findings, error) {
-	began := time.Now()
-	shop := &shop{}
-	l := &load{system: t.system, client: t.client, ledger: t.ledger, shop: shop, round: round}
-	if err := l.prepare(ctx, t.options.random(1, round)); err != nil {
+// runRound injects faults under load, waits until the system is idle, and runs the checks.
+func (t *crashTest) runRound(ctx context.Context, round int) (findings, error) {
+	start := time.Now()
+	l := &load{system: t.system, client: t.client, requests: t.requests, state: &loadState{}, round: round}
+	if err := l.prepare(ctx, t.options.newRand(randPrepare, round)); err != nil {
 		return findings{}, err
 	}
-	rivals, err := t.storm(ctx, l, round)
+	leaseFindings, err := t.injectFaults(ctx, l, round)
 	if err != nil {
 		return findings{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return findings{}, errors.New("interrupted")
 	}
-	broken := time.Since(began)
-	last, err := settle(ctx, t.system, t.stores, t.js, 2*t.ackWait+5*time.Minute)
+	faultTime := time.Since(start)
+	lastPending, err := awaitIdle(ctx, t.system, t.databases, t.js, 2*t.ackWait+5*time.Minute)
 	if err != nil {
 		var f findings
-		f.addOther("stuck: %v", err)
+		f.addOther("not idle in time: %v", err)
 		return f, nil
 	}
-	calm := time.Since(began) - broken
-	found, err := t.look(ctx)
+	idleAfter := time.Since(start) - faultTime
+	found, err := t.check(ctx)
 	if err != nil {
 		return found, err
 	}
-	found.other = append(found.other, rivals...)
-	outcomes, orders := t.ledger.tally()
-	fmt.Printf("round %d: %d orders, %d done, %d refused, %d unanswered; %s of trouble, calm %s later (waited for: %s)\n  %s",
-		round, orders, outcomes[done], outcomes[refused], outcomes[open],
-		broken.Round(time.Second), calm.Round(time.Second), last, found.line())
+	found.other = append(found.other, leaseFindings...)
+	outcomes, orders := t.requests.count()
+	fmt.Printf("round %d: %d orders, %d acknowledged, %d rejected, %d unknown; faults for %s, idle %s later (last pending: %s)\n  %s",
+		round, orders, outcomes[acknowledged], outcomes[rejected], outcomes[unknown],
+		faultTime.Round(time.Second), idleAfter.Round(time.Second), lastPending, found.summary())
 	return found, nil
 }
 
-// storm is the part of a round in which things break. It ends when everything runs again and every answer has come, and tells of
-// relays that were two at a time.
-func (t *trial) storm(ctx context.Context, l *load, round int) (rivals []string, err error) {
-	length, long := t.options.duration, t.longPause(round)
-	if long != nil {
-		length = max(length, long.hold)
+// injectFaults runs load and faults together. It returns when all processes run again and all requests have ended. leaseFindings names
+// the services of which two relays held the lease at the same time.
+func (t *crashTest) injectFaults(ctx context.Context, l *load, round int) (leaseFindings []string, err error) {
+	length, longPause := t.options.duration, t.pauseBeyondAckWait(round)
+	if longPause != nil {
+		length = max(length, longPause.downtime)
 	}
-	rob, calm := func(context.Context) {}, time.Duration(0)
-	sabotage := (&squatter{stores: t.stores, random: t.options.random(3, round), tally: t.tally}).run
+	forceTakeovers, takeoverTime := func(context.Context) {}, time.Duration(0)
+	databaseFaults := (&sqliteLockHolder{
+		databases: t.databases, random: t.options.newRand(randDatabaseFaults, round), faults: t.faults,
+	}).run
 	if t.system.mariadb != nil {
-		s := &saboteur{db: t.stores.server, shop: l.shop, random: t.options.random(3, round), tally: t.tally}
-		if err := s.prepare(ctx); err != nil {
-			return nil, fmt.Errorf("prepare sabotage: %w", err)
+		d := &databaseFaultInjector{
+			db: t.databases.server, state: l.state, random: t.options.newRand(randDatabaseFaults, round), faults: t.faults,
 		}
-		sabotage, rob, calm = s.run, s.rob, theft+lookedAt
+		if err := d.prepare(ctx); err != nil {
+			return nil, fmt.Errorf("prepare database faults: %w", err)
+		}
+		databaseFaults, forceTakeovers, takeoverTime = d.run, d.forceTakeovers, takeoverLimit+observationTime
 	}
-	working, rest := context.WithTimeout(ctx, calm+length)
-	defer rest()
-	var helpers sync.WaitGroup
-	helpers.Go(func() { l.run(working, t.options) })
-	helpers.Go(func() { rivals = watch(working, t.system) })
-	again := &repeater{js: t.js, random: t.options.random(4, round), tally: t.tally}
-	helpers.Go(func() { again.run(working) })
-	rob(working)
-	helpers.Go(func() { sabotage(working) })
-	err = newChaos(t.system, t.options.random(2, round), t.tally).run(working, length, long)
-	helpers.Wait()
-	return rivals, err
+	roundCtx, cancel := context.WithTimeout(ctx, takeoverTime+length)
+	defer cancel()
+	var tasks sync.WaitGroup
+	tasks.Go(func() { l.run(roundCtx, t.options) })
+	tasks.Go(func() { leaseFindings = monitorLeases(roundCtx, t.system) })
+	r := &republisher{js: t.js, random: t.options.newRand(randRepublisher, round), faults: t.faults}
+	tasks.Go(func() { r.run(roundCtx) })
+	forceTakeovers(roundCtx)
+	tasks.Go(func() { databaseFaults(roundCtx) })
+	err = newProcessFaultInjector(t.system, t.options.newRand(randProcessFaults, round), t.faults).run(roundCtx, length, longPause)
+	tasks.Wait()
+	return leaseFindings, err
 }
 
-// longPause is, in every second round, a replica that sleeps for longer than the ack wait: its messages go to the other one, and
-// it wakes up with them in its hands.
-func (t *trial) longPause(round int) *blow {
+// pauseBeyondAckWait returns, in every second round, a fault that pauses a replica for longer than the ack wait. The broker then
+// redelivers the replica's messages to the other one, and the paused replica resumes while it still handles them.
+func (t *crashTest) pauseBeyondAckWait(round int) *processFault {
 	if t.system.mariadb == nil || round%2 == 1 {
 		return nil
 	}
 	service := []string{"event", "order"}[round/2%2]
-	return &blow{
-		pause: true, target: t.system.of(service)[0].Process, label: service + " (over the ack wait)", hold: t.ackWait + 2*time.Second,
+	return &processFault{
+		pause: true, target: t.system.replicasOf(service)[0].Process, label: service + " (over the ack wait)",
+		downtime: t.ackWait + 2*time.Second,
 	}
 }
 
-// look collects the evidence and checks it.
-func (t *trial) look(ctx context.Context) (findings, error) {
-	if err := t.tape.read(ctx, t.js); err != nil {
+// check reads the state of the idle system and runs all checks.
+func (t *crashTest) check(ctx context.Context) (findings, error) {
+	if err := t.stream.readNew(ctx, t.js); err != nil {
 		return findings{}, err
 	}
-	e, err := collect(ctx, t.stores)
+	observed, err := readState(ctx, t.databases)
 	if err != nil {
 		return findings{}, err
 	}
-	e.stream = t.tape.messages
-	found := verify(e, t.ledger.snapshot())
+	observed.stream = t.stream.messages
+	found := verify(observed, t.requests.snapshot())
 	checkLeases(ctx, t.system, &found)
-	checkFront(ctx, t, e, &found)
-	for _, end := range t.system.ends() {
-		found.addOther("%s", end)
+	checkREST(ctx, t, observed, &found)
+	for _, exit := range t.system.unexpectedExits() {
+		found.addOther("%s", exit)
 	}
 	return found, nil
 }
 
-// report prints what the run was and what it found.
-func (t *trial) report(rounds int, found findings) {
-	outcomes, orders := t.ledger.tally()
-	fmt.Printf("\nseed         %d\nrounds       %d\norders       %d\nrequests     %d acknowledged, %d refused, %d without an answer\n%s\n%s",
-		t.options.seed, rounds, orders, outcomes[done], outcomes[refused], outcomes[open], t.tally.lines(), found.line())
+// report prints the totals of the run and the number of findings.
+func (t *crashTest) report(rounds int, found findings) {
+	outcomes, orders := t.requests.count()
+	fmt.Printf("\nseed         %d\nrounds       %d\norders       %d\nrequests     %d acknowledged, %d rejected, %d unknown\n%s\n%s",
+		t.options.seed, rounds, orders, outcomes[acknowledged], outcomes[rejected], outcomes[unknown], t.faults.report(), found.summary())
 }

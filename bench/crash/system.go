@@ -13,63 +13,63 @@ import (
 	"github.com/millrace/millrace/bench/cluster"
 )
 
-// The services and this program sign in to MariaDB as different users, so that connections can be killed without killing our own.
+// Accounts on MariaDB. The services and this program use different ones, so that the services' connections can be killed without
+// killing those of this program.
 const (
-	theirs = "millrace"
-	ours   = "crash"
+	serviceAccount = "millrace"
+	testAccount    = "crash"
 )
 
 // replica is one process of Millrace.
 type replica struct {
 	*cluster.Replica
 
-	silent atomic.Int64 // when it last gave no answer, in nanoseconds
+	lastFailure atomic.Int64 // when it last failed to respond, in nanoseconds since 1970
 }
 
-// system is everything that is killed: in the split run two replicas of each service, MariaDB and nats-server; on SQLite one
-// process.
+// system is the system under test: with MariaDB two replicas of each service and a nats-server, with SQLite a single process.
 type system struct {
 	replicas []*replica
-	mariadb  *cluster.MariaDB // nil on SQLite
-	nats     *cluster.NATS    // nil on SQLite
+	mariadb  *cluster.MariaDB // nil with SQLite
+	nats     *cluster.NATS    // nil with SQLite
 	natsURL  string           // for this program
-	dataDir  string           // of SQLite
+	dataDir  string           // of the SQLite files
 }
 
-// newSystem prepares the processes and starts none.
+// newSystem returns a system that is not started.
 func newSystem(ctx context.Context, o options) (*system, error) {
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return nil, err
 	}
 	if o.sqlite {
-		return newWhole(ctx, o)
+		return newSingleProcess(ctx, o)
 	}
-	return newSplit(ctx, o)
+	return newReplicated(ctx, o)
 }
 
-// natsPassword is that of the embedded server, which listens on loopback and lives as long as the run.
-const natsPassword = "bench-of-the-miller" //nolint:gosec // no secret
+// natsPassword is the password of the embedded NATS server. It is not secret: the server listens on loopback for the duration of a run.
+const natsPassword = "password-of-the-crash-test" //nolint:gosec // not secret
 
-// newWhole is all three services in one process, with everything embedded.
-func newWhole(ctx context.Context, o options) (*system, error) {
+// newSingleProcess returns a system of one process that runs all services with SQLite and the embedded NATS server.
+func newSingleProcess(ctx context.Context, o options) (*system, error) {
 	nats, err := cluster.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &system{natsURL: "nats://millrace:" + natsPassword + "@" + nats, dataDir: filepath.Join(o.dir, "data")}
-	err = s.add(ctx, o, "all", "all", "MILLRACE_EMBEDDED_NATS_ADDR="+nats, "MILLRACE_EMBEDDED_NATS_PASSWORD="+natsPassword,
+	err = s.addReplica(ctx, o, "all", "all", "MILLRACE_EMBEDDED_NATS_ADDR="+nats, "MILLRACE_EMBEDDED_NATS_PASSWORD="+natsPassword,
 		"MILLRACE_DATA_DIR="+s.dataDir)
 	return s, err
 }
 
-// newSplit is two processes of each service.
-func newSplit(ctx context.Context, o options) (*system, error) {
+// newReplicated returns a system of two processes per service with MariaDB and a nats-server.
+func newReplicated(ctx context.Context, o options) (*system, error) {
 	s := &system{}
 	var err error
-	if s.mariadb, err = cluster.NewMariaDB(ctx, o.dir, ours, theirs); err != nil {
+	if s.mariadb, err = cluster.NewMariaDB(ctx, o.dir, testAccount, serviceAccount); err != nil {
 		return nil, err
 	}
-	s.nats, err = cluster.NewNATS(ctx, cluster.NATSConfig{Binary: o.natsServer, Conf: o.natsConf, Dir: o.dir, Observer: ours})
+	s.nats, err = cluster.NewNATS(ctx, cluster.NATSConfig{Binary: o.natsServer, Conf: o.natsConf, Dir: o.dir, Observer: testAccount})
 	if err != nil {
 		return nil, err
 	}
@@ -78,14 +78,14 @@ func newSplit(ctx context.Context, o options) (*system, error) {
 		for i := range 2 {
 			name := fmt.Sprintf("%s-%d", service, i+1)
 			env := []string{
-				"MILLRACE_DATABASE_URL=" + s.mariadb.URL(theirs),
+				"MILLRACE_DATABASE_URL=" + s.mariadb.URL(serviceAccount),
 				"MILLRACE_BROKER_URL=" + s.nats.URL(service),
 				"MILLRACE_DATA_DIR=" + filepath.Join(o.dir, name),
 			}
 			if service != "user" {
-				env = append(env, "MILLRACE_JWKS_URL="+s.of("user")[i].URL+"/.well-known/jwks.json")
+				env = append(env, "MILLRACE_JWKS_URL="+s.replicasOf("user")[i].URL+"/.well-known/jwks.json")
 			}
-			if err := s.add(ctx, o, name, service, env...); err != nil {
+			if err := s.addReplica(ctx, o, name, service, env...); err != nil {
 				return nil, err
 			}
 		}
@@ -93,8 +93,8 @@ func newSplit(ctx context.Context, o options) (*system, error) {
 	return s, nil
 }
 
-// add prepares one process of Millrace.
-func (s *system) add(ctx context.Context, o options, name, service string, env ...string) error {
+// addReplica adds a process of Millrace that is not started.
+func (s *system) addReplica(ctx context.Context, o options, name, service string, env ...string) error {
 	r, err := cluster.NewReplica(ctx, cluster.ReplicaConfig{Binary: o.binary, Name: name, Service: service, Dir: o.dir, Env: env})
 	if err == nil {
 		s.replicas = append(s.replicas, &replica{Replica: r})
@@ -102,7 +102,7 @@ func (s *system) add(ctx context.Context, o options, name, service string, env .
 	return err
 }
 
-// processes gives all of them, in the order of their start.
+// processes returns all processes in the order in which they are started.
 func (s *system) processes() []*cluster.Process {
 	var all []*cluster.Process
 	if s.mariadb != nil {
@@ -114,8 +114,8 @@ func (s *system) processes() []*cluster.Process {
 	return all
 }
 
-// of gives the replicas that answer for a service.
-func (s *system) of(service string) []*replica {
+// replicasOf returns the replicas that run a service.
+func (s *system) replicasOf(service string) []*replica {
 	var found []*replica
 	for _, r := range s.replicas {
 		if r.Runs(service) {
@@ -125,7 +125,8 @@ func (s *system) of(service string) []*replica {
 	return found
 }
 
-// start starts everything. The two replicas of a service start at once, on an empty database too.
+// start starts all processes and waits until they are ready. The replicas start at the same time, so that they also compete to migrate
+// an empty database.
 func (s *system) start(ctx context.Context) error {
 	if s.mariadb != nil {
 		for _, p := range []*cluster.Process{s.mariadb.Process, s.nats.Process} {
@@ -142,7 +143,7 @@ func (s *system) start(ctx context.Context) error {
 	return s.awaitReady(ctx)
 }
 
-// awaitReady waits until every process does its work.
+// awaitReady waits until every process is ready.
 func (s *system) awaitReady(ctx context.Context) error {
 	for _, p := range s.processes() {
 		if err := p.AwaitReady(ctx, 90*time.Second); err != nil {
@@ -152,24 +153,25 @@ func (s *system) awaitReady(ctx context.Context) error {
 	return nil
 }
 
-// stop ends everything, services first and each within its drain, and tells of those that did not end as they should.
+// stop stops all processes, the services first. It returns an error for each service that does not drain in time or does not exit
+// with 0.
 func (s *system) stop() error {
-	var failed []error
+	var errs []error
 	for _, r := range slices.Backward(s.replicas) {
-		failed = append(failed, r.Stop(10*time.Second))
+		errs = append(errs, r.Stop(10*time.Second))
 	}
 	if s.mariadb != nil {
-		_ = s.nats.Stop(10 * time.Second) // it exits with 1 after SIGTERM, as ever
-		failed = append(failed, s.mariadb.Stop(time.Minute))
+		_ = s.nats.Stop(10 * time.Second) // nats-server exits with 1 after SIGTERM
+		errs = append(errs, s.mariadb.Stop(time.Minute))
 	}
-	return errors.Join(failed...)
+	return errors.Join(errs...)
 }
 
-// ends gives the ends of processes that nobody asked for.
-func (s *system) ends() []string {
-	var strange []string
+// unexpectedExits describes the exits of processes that this program did not ask for.
+func (s *system) unexpectedExits() []string {
+	var exits []string
 	for _, p := range s.processes() {
-		strange = append(strange, p.UnexpectedExits()...)
+		exits = append(exits, p.UnexpectedExits()...)
 	}
-	return strange
+	return exits
 }

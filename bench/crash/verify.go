@@ -6,217 +6,223 @@ import (
 	"strings"
 )
 
-// verify holds what the system says against what its clients know.
-func verify(e evidence, deeds map[string]deed) findings {
-	v := verifier{evidence: e, deeds: deeds, byDeed: map[string][]fact{}, byKey: map[string][]fact{}}
-	for _, f := range e.history {
-		v.byDeed[f.correlation] = append(v.byDeed[f.correlation], f)
-		v.byKey[f.key] = append(v.byKey[f.key], f)
+// verify compares the observed state with the requests and returns the differences.
+func verify(observed observedState, requests map[string]requestRecord) findings {
+	v := verifier{
+		observedState: observed, requests: requests,
+		byRequest: map[string][]historyEvent{}, byKey: map[string][]historyEvent{},
 	}
-	v.checkDeeds()
-	v.checkRefusals()
-	v.checkEvents()
+	for _, e := range observed.history {
+		v.byRequest[e.correlationID] = append(v.byRequest[e.correlationID], e)
+		v.byKey[e.key] = append(v.byKey[e.key], e)
+	}
+	v.checkAcknowledged()
+	v.checkRejections()
+	v.checkCauses()
 	for _, key := range slices.Sorted(maps.Keys(v.byKey)) {
-		v.checkKey(key, slices.SortedStableFunc(slices.Values(v.byKey[key]), bySequence))
+		v.checkSequence(key, slices.SortedStableFunc(slices.Values(v.byKey[key]), bySequence))
 	}
-	v.checkRows()
-	v.checkEffects()
-	v.checkPaths()
+	v.checkAggregates()
+	v.checkConsumer()
+	v.checkDelivery()
 	return v.findings
 }
 
-// verifier is the evidence, ordered for questions.
+// verifier holds the observed state, indexed for the checks.
 type verifier struct {
 	findings
-	evidence
+	observedState
 
-	deeds  map[string]deed
-	byDeed map[string][]fact
-	byKey  map[string][]fact
+	requests  map[string]requestRecord
+	byRequest map[string][]historyEvent // by correlation ID
+	byKey     map[string][]historyEvent // by aggregate ID
 }
 
-func bySequence(a, b fact) int { return int(a.sequence - b.sequence) }
+func bySequence(a, b historyEvent) int { return int(a.sequence - b.sequence) }
 
-// checkDeeds asks of each acknowledged request whether its events are there, with the version that was answered.
-func (v *verifier) checkDeeds() {
-	for _, id := range slices.Sorted(maps.Keys(v.deeds)) {
-		d := v.deeds[id]
-		if d.outcome != done {
+// checkAcknowledged checks that the history contains the events of each acknowledged request, with the version in the response.
+func (v *verifier) checkAcknowledged() {
+	for _, id := range slices.Sorted(maps.Keys(v.requests)) {
+		r := v.requests[id]
+		if r.outcome != acknowledged {
 			continue
 		}
-		for kind, needed := range causes[d.act] {
-			i := slices.IndexFunc(v.byDeed[id], func(f fact) bool { return f.kind == kind && f.key == d.key })
+		for eventType, isRequired := range causedEvents[r.operation] {
+			i := slices.IndexFunc(v.byRequest[id], func(e historyEvent) bool { return e.eventType == eventType && e.key == r.key })
 			switch {
-			case i < 0 && needed:
-				v.addLost("%s of %s was acknowledged, and %s is not in the history", id, d.key, kind)
-			case i >= 0 && needed && d.version != 0 && v.byDeed[id][i].data.Version != d.version:
-				v.addLost("%s of %s was acknowledged as version %d, and its event says %d", id, d.key, d.version, v.byDeed[id][i].data.Version)
+			case i < 0 && isRequired:
+				v.addLost("%s of %s was acknowledged, but %s is not in the history", id, r.key, eventType)
+			case i >= 0 && isRequired && r.version != 0 && v.byRequest[id][i].data.Version != r.version:
+				v.addLost("%s of %s was acknowledged with version %d, but its event has version %d",
+					id, r.key, r.version, v.byRequest[id][i].data.Version)
 			}
 		}
-		if d.act == cancel && !slices.ContainsFunc(v.byKey[d.key], func(f fact) bool { return f.kind == "order.cancelled.v1" }) {
-			v.addLost("%s of %s was acknowledged, and the history has no cancellation", id, d.key)
+		isCancellation := func(e historyEvent) bool { return e.eventType == "order.cancelled.v1" }
+		if r.operation == cancelOrder && !slices.ContainsFunc(v.byKey[r.key], isCancellation) {
+			v.addLost("%s of %s was acknowledged, but order.cancelled.v1 is not in the history", id, r.key)
 		}
 	}
 }
 
-// checkEvents asks of each event which request explains it.
-func (v *verifier) checkEvents() {
+// checkCauses checks that a request explains each event of the history, and that no request caused the same event twice.
+func (v *verifier) checkCauses() {
 	seen := map[string]bool{}
-	for _, f := range v.history {
-		if f.key == v.admin && f.kind == "user.created.v1" {
+	for _, e := range v.history {
+		if e.key == v.adminID && e.eventType == "user.created.v1" {
 			continue
 		}
-		d, known := v.deeds[f.correlation]
-		_, allowed := causes[d.act][f.kind]
-		foreign := d.key != "" && d.key != f.key && (d.act != leave || prefix(f.kind) != "order")
+		r, known := v.requests[e.correlationID]
+		_, allowed := causedEvents[r.operation][e.eventType]
+		otherKey := r.key != "" && r.key != e.key && (r.operation != deleteUser || aggregateOf(e.eventType) != "order")
 		switch {
 		case !known:
-			v.addPhantom("%s of %s carries %q, which nobody sent", f.kind, f.key, f.correlation)
-		case d.outcome == refused:
-			v.addPhantom("%s of %s comes from %s, which was refused (%d)", f.kind, f.key, d.id, d.status)
-		case !allowed, foreign:
-			v.addPhantom("%s of %s cannot come from %s of %s", f.kind, f.key, d.id, d.key)
+			v.addUnexpected("%s of %s has correlation ID %q, which no request has", e.eventType, e.key, e.correlationID)
+		case r.outcome == rejected:
+			v.addUnexpected("%s of %s was caused by %s, which was rejected (%d)", e.eventType, e.key, r.id, r.status)
+		case !allowed, otherKey:
+			v.addUnexpected("%s of %s cannot be caused by %s of %s", e.eventType, e.key, r.id, r.key)
 		}
-		effect := f.correlation + " " + f.kind + " " + f.key
+		effect := e.correlationID + " " + e.eventType + " " + e.key
 		if seen[effect] {
-			v.addDoubled("%s of %s is in the history twice for %s", f.kind, f.key, f.correlation)
+			v.addDuplicated("%s of %s is in the history twice for %s", e.eventType, e.key, e.correlationID)
 		}
 		seen[effect] = true
 	}
 }
 
-// checkKey asks whether a key's events are complete, and make sense one after the other.
-func (v *verifier) checkKey(key string, events []fact) {
+// checkSequence checks that the events of a key are complete, and that each is possible after the one before.
+func (v *verifier) checkSequence(key string, events []historyEvent) {
 	cancelled := false
-	for i, f := range events {
-		if i > 0 && f.sequence == events[i-1].sequence {
-			v.addDoubled("%s has two events with the number %d", key, f.sequence)
+	for i, e := range events {
+		if i > 0 && e.sequence == events[i-1].sequence {
+			v.addDuplicated("%s has two events with sequence %d", key, e.sequence)
 			continue
 		}
 		expected := int64(1)
 		if i > 0 {
 			expected = events[i-1].sequence + 1
-			if f.data.Version <= events[i-1].data.Version {
-				v.addDisordered("%s: version %d (%s) follows %d", key, f.data.Version, f.kind, events[i-1].data.Version)
+			if e.data.Version <= events[i-1].data.Version {
+				v.addMisordered("%s: version %d (%s) follows version %d", key, e.data.Version, e.eventType, events[i-1].data.Version)
 			}
 		}
-		if f.sequence != expected {
-			v.addLost("%s has no event %d before %d (%s)", key, expected, f.sequence, f.kind)
+		if e.sequence != expected {
+			v.addLost("%s: expected event %d, but the next is %d (%s)", key, expected, e.sequence, e.eventType)
 		}
-		begins := strings.HasSuffix(f.kind, ".placed.v1") || strings.HasSuffix(f.kind, ".created.v1")
-		ends := strings.HasSuffix(f.kind, ".deleted.v1")
-		if begins != (i == 0) || ends && i != len(events)-1 || cancelled && !ends || f.data.ID != key {
-			v.addDisordered("%s: %s is its event %d of %d", key, f.kind, i+1, len(events))
+		begins := strings.HasSuffix(e.eventType, ".placed.v1") || strings.HasSuffix(e.eventType, ".created.v1")
+		ends := strings.HasSuffix(e.eventType, ".deleted.v1")
+		if begins != (i == 0) || ends && i != len(events)-1 || cancelled && !ends || e.data.ID != key {
+			v.addMisordered("%s: %s is event %d of %d", key, e.eventType, i+1, len(events))
 		}
-		cancelled = cancelled || f.kind == "order.cancelled.v1"
+		cancelled = cancelled || e.eventType == "order.cancelled.v1"
 	}
 }
 
-// checkRows holds each aggregate's state against its last event, both ways.
-func (v *verifier) checkRows() {
-	for kind, rows := range map[string]map[string]row{"order": v.orders, "user": v.users} {
-		for key, r := range rows {
+// checkAggregates checks that each row has the state of its last event, and that each key has a row unless its last event is a deletion.
+func (v *verifier) checkAggregates() {
+	for aggregate, rows := range map[string]map[string]aggregateRow{"order": v.orders, "user": v.users} {
+		for key, row := range rows {
 			events := v.byKey[key]
 			if len(events) == 0 {
-				v.addLost("%s %s is there, and the history knows nothing of it", kind, key)
+				v.addLost("%s %s exists, but has no event in the history", aggregate, key)
 				continue
 			}
 			last := slices.MaxFunc(events, bySequence)
-			v.checkRow(kind, key, r, last)
+			v.checkRow(aggregate, key, row, last)
 		}
 	}
 	for key, events := range v.byKey {
 		last := slices.MaxFunc(events, bySequence)
 		_, order := v.orders[key]
 		_, user := v.users[key]
-		if gone := strings.HasSuffix(last.kind, ".deleted.v1"); gone == (order || user) {
-			v.addPhantom("%s: the last event is %s, and its row is there: %t", key, last.kind, order || user)
+		if deleted := strings.HasSuffix(last.eventType, ".deleted.v1"); deleted == (order || user) {
+			v.addUnexpected("%s: the last event is %s, and its row exists: %t", key, last.eventType, order || user)
 		}
 	}
 }
 
-func (v *verifier) checkRow(kind, key string, r row, last fact) {
+func (v *verifier) checkRow(aggregate, key string, row aggregateRow, last historyEvent) {
 	switch {
-	case r.sequence > last.sequence:
-		v.addLost("%s %s has had %d events, and the history ends at %d", kind, key, r.sequence, last.sequence)
-	case r.sequence < last.sequence:
-		v.addPhantom("%s %s has had %d events, and the history has one more: %s", kind, key, r.sequence, last.kind)
-	case r.version != last.data.Version, r.status != last.data.Status, r.total != last.data.Total:
-		v.addPhantom("%s %s is %+v, and its last event says %+v", kind, key, r, last.data)
+	case row.sequence > last.sequence:
+		v.addLost("%s %s has published %d events, but the last one in the history is %d", aggregate, key, row.sequence, last.sequence)
+	case row.sequence < last.sequence:
+		v.addUnexpected("%s %s has published %d events, but the history has event %d: %s",
+			aggregate, key, row.sequence, last.sequence, last.eventType)
+	case row.version != last.data.Version, row.status != last.data.Status, row.total != last.data.Total:
+		v.addUnexpected("%s %s is %+v, but its last event has %+v", aggregate, key, row, last.data)
 	}
 }
 
-// checkEffects asks whether the order service did what the user service's events say, once each.
-func (v *verifier) checkEffects() {
-	told := map[string]int64{}
+// checkConsumer checks that the order service applied each event of the user service once, and that all consumers succeeded.
+func (v *verifier) checkConsumer() {
+	published := map[string]int64{}
 	deleted := map[string]bool{}
-	for _, f := range v.history {
-		if prefix(f.kind) == "user" {
-			told[f.key]++
-			deleted[f.key] = deleted[f.key] || f.kind == "user.deleted.v1"
+	for _, e := range v.history {
+		if aggregateOf(e.eventType) == "user" {
+			published[e.key]++
+			deleted[e.key] = deleted[e.key] || e.eventType == "user.deleted.v1"
 		}
 	}
-	for key, n := range told {
+	for key, n := range published {
 		switch applied := v.applied[key]; {
 		case applied < n:
 			v.addLost("order-customers applied %d of %d events of user %s", applied, n, key)
 		case applied > n:
-			v.addDoubled("order-customers applied %d times the %d events of user %s", applied, n, key)
+			v.addDuplicated("order-customers applied %d events of user %s, who has only %d", applied, key, n)
 		}
 		if deleted[key] && !v.customers[key] {
-			v.addLost("user %s is deleted, and the order service does not know", key)
+			v.addLost("user %s is deleted, but not in the order service", key)
 		}
 	}
 	for key := range v.applied {
-		if told[key] == 0 {
-			v.addPhantom("order-customers applied events of user %s, of whom the history knows nothing", key)
+		if published[key] == 0 {
+			v.addUnexpected("order-customers applied events of user %s, who has none in the history", key)
 		}
 	}
-	for key, r := range v.orders {
-		if deleted[r.owner] && r.status == "placed" {
-			v.addLost("order %s is still placed, and its user %s is deleted", key, r.owner)
+	for key, row := range v.orders {
+		if deleted[row.owner] && row.status == "placed" {
+			v.addLost("order %s is still placed, but its user %s is deleted", key, row.owner)
 		}
 	}
 	for _, p := range v.poison {
 		v.addOther("in the poison queue: %s", p)
 	}
-	if v.leftOut > 0 {
-		v.addOther("%d runs of events are left out", v.leftOut)
+	if v.skippedRuns > 0 {
+		v.addOther("inboxes have skipped %d ranges of events", v.skippedRuns)
 	}
 }
 
-// checkPaths follows the events from outbox to stream to history.
-func (v *verifier) checkPaths() {
+// checkDelivery checks that each event went from the outbox through the stream to the history, once and in order.
+func (v *verifier) checkDelivery() {
 	recorded := map[string]bool{}
-	for _, f := range v.history {
-		if recorded[f.id] {
-			v.addDoubled("event %s is in the history twice", f.id)
+	for _, e := range v.history {
+		if recorded[e.id] {
+			v.addDuplicated("event %s is in the history twice", e.id)
 		}
-		recorded[f.id] = true
+		recorded[e.id] = true
 	}
 	for id, service := range v.outbox {
 		if !recorded[id] {
-			v.addLost("event %s is in the outbox of %s and not in the history", id, service)
+			v.addLost("event %s is in the outbox of %s, but not in the history", id, service)
 		}
 	}
 	streamed := map[string]bool{}
 	last := map[string]int64{}
 	for _, m := range v.stream {
-		if streamed[m.id] { // sent again after a crash, outside the broker's window: consumers tell it by its ID
+		if streamed[m.id] { // published again after the broker's deduplication window; consumers recognize its event ID
 			continue
 		}
 		streamed[m.id] = true
 		if !recorded[m.id] {
-			v.addLost("event %s is in the stream and not in the history", m.id)
+			v.addLost("event %s is in the stream, but not in the history", m.id)
 		}
 		if m.sequence != last[m.key]+1 {
-			v.addDisordered("the stream has event %d of %s at %d, behind its event %d", m.sequence, m.key, m.at, last[m.key])
+			v.addMisordered("the stream has event %d of %s at sequence %d, after its event %d", m.sequence, m.key, m.streamSequence, last[m.key])
 		}
 		last[m.key] = m.sequence
 	}
-	for _, f := range v.history {
-		if !streamed[f.id] {
-			v.addPhantom("event %s (%s) is in the history and not in the stream", f.id, f.kind)
+	for _, e := range v.history {
+		if !streamed[e.id] {
+			v.addUnexpected("event %s (%s) is in the history, but not in the stream", e.id, e.eventType)
 		}
 	}
 }

@@ -16,189 +16,199 @@ const (
 	userID  = "user-1"
 )
 
-// healthy is what a calm cluster says after: register, place, update, cancel, discard of another order, and one request that was
-// refused.
-func healthy() (evidence, map[string]deed) {
-	deeds := map[string]deed{
-		"d1": {id: "d1", act: register, key: userID, outcome: done, version: 1},
-		"d2": {id: "d2", act: place, key: orderID, outcome: done, version: 1},
-		"d3": {id: "d3", act: update, key: orderID, outcome: done, version: 2},
-		"d4": {id: "d4", act: cancel, key: orderID, outcome: done, version: 3},
-		"d5": {id: "d5", act: update, key: orderID, outcome: refused, status: 409},
-		"d6": {id: "d6", act: place, outcome: open},
-		"d7": {id: "d7", act: discard, key: "order-2", outcome: done},
+// consistentState returns a state without findings. The requests created a user, placed, updated and cancelled an order, and deleted
+// another order; one update was rejected.
+func consistentState() (observedState, map[string]requestRecord) {
+	requests := map[string]requestRecord{
+		"r1": {id: "r1", operation: createUser, key: userID, outcome: acknowledged, version: 1},
+		"r2": {id: "r2", operation: placeOrder, key: orderID, outcome: acknowledged, version: 1},
+		"r3": {id: "r3", operation: updateOrder, key: orderID, outcome: acknowledged, version: 2},
+		"r4": {id: "r4", operation: cancelOrder, key: orderID, outcome: acknowledged, version: 3},
+		"r5": {id: "r5", operation: updateOrder, key: orderID, outcome: rejected, status: 409},
+		"r6": {id: "r6", operation: placeOrder, outcome: unknown},
+		"r7": {id: "r7", operation: deleteOrder, key: "order-2", outcome: acknowledged},
 	}
-	order := func(n int64, kind, id, correlation, status string) fact {
-		return fact{
-			id: correlation + kind + id, kind: kind, source: "/millrace/order", key: id, sequence: n, correlation: correlation,
-			data: state{ID: id, Status: status, Version: n, Total: 10},
+	orderEvent := func(n int64, eventType, id, correlationID, status string) historyEvent {
+		return historyEvent{
+			id: correlationID + eventType + id, eventType: eventType, source: "/millrace/order", key: id, sequence: n,
+			correlationID: correlationID, data: eventData{ID: id, Status: status, Version: n, Total: 10},
 		}
 	}
-	e := evidence{
-		history: []fact{
-			{id: "u1", kind: "user.created.v1", key: userID, sequence: 1, correlation: "d1", data: state{ID: userID, Version: 1}},
-			order(1, "order.placed.v1", orderID, "d2", "placed"),
-			order(2, "order.updated.v1", orderID, "d3", "placed"),
-			order(3, "order.cancelled.v1", orderID, "d4", "cancelled"),
-			order(1, "order.placed.v1", "order-2", "d6", "placed"),
-			order(2, "order.cancelled.v1", "order-2", "d7", "cancelled"),
-			order(3, "order.deleted.v1", "order-2", "d7", "cancelled"),
+	state := observedState{
+		history: []historyEvent{
+			{
+				id: "u1", eventType: "user.created.v1", key: userID, sequence: 1, correlationID: "r1",
+				data: eventData{ID: userID, Version: 1},
+			},
+			orderEvent(1, "order.placed.v1", orderID, "r2", "placed"),
+			orderEvent(2, "order.updated.v1", orderID, "r3", "placed"),
+			orderEvent(3, "order.cancelled.v1", orderID, "r4", "cancelled"),
+			orderEvent(1, "order.placed.v1", "order-2", "r6", "placed"),
+			orderEvent(2, "order.cancelled.v1", "order-2", "r7", "cancelled"),
+			orderEvent(3, "order.deleted.v1", "order-2", "r7", "cancelled"),
 		},
-		orders:    map[string]row{orderID: {owner: userID, status: "cancelled", version: 3, sequence: 3, total: 10}},
-		users:     map[string]row{userID: {version: 1, sequence: 1}},
+		orders:    map[string]aggregateRow{orderID: {owner: userID, status: "cancelled", version: 3, sequence: 3, total: 10}},
+		users:     map[string]aggregateRow{userID: {version: 1, sequence: 1}},
 		outbox:    map[string]string{"u1": "user"},
 		applied:   map[string]int64{userID: 1},
 		customers: map[string]bool{userID: false},
 	}
-	for i, f := range e.history {
-		e.stream = append(e.stream, sent{id: f.id, key: f.key, sequence: f.sequence, at: uint64(i + 1)})
+	for i, e := range state.history {
+		state.stream = append(state.stream, streamMessage{id: e.id, key: e.key, sequence: e.sequence, streamSequence: uint64(i + 1)})
 	}
-	return e, deeds
+	return state, requests
 }
 
-func TestAHealthyClusterHasNoFindings(t *testing.T) {
-	t.Parallel()
-	e, deeds := healthy()
-	found := verify(e, deeds)
-	require.True(t, found.green(), "%+v", found)
+// indexOf returns the index of the first event that a request caused.
+func indexOf(s *observedState, correlationID string) int {
+	return slices.IndexFunc(s.history, func(e historyEvent) bool { return e.correlationID == correlationID })
 }
 
-func TestWhatGoesWrongIsFound(t *testing.T) {
+// removeEvent removes the first event that a request caused from the history.
+func removeEvent(s *observedState, correlationID string) {
+	i := indexOf(s, correlationID)
+	s.history = slices.Delete(s.history, i, i+1)
+}
+
+// addEvent adds an event to the history and to the stream.
+func addEvent(s *observedState, e historyEvent) {
+	s.history = append(s.history, e)
+	s.stream = append(s.stream, streamMessage{id: e.id, key: e.key, sequence: e.sequence})
+}
+
+func TestConsistentStateHasNoFindings(t *testing.T) {
 	t.Parallel()
-	index := func(e *evidence, correlation string) int {
-		return slices.IndexFunc(e.history, func(f fact) bool { return f.correlation == correlation })
-	}
-	drop := func(e *evidence, correlation string) {
-		i := index(e, correlation)
-		e.history = slices.Delete(e.history, i, i+1)
-	}
+	state, requests := consistentState()
+	found := verify(state, requests)
+	require.True(t, found.empty(), "%+v", found)
+}
+
+func TestInconsistenciesAreFound(t *testing.T) {
+	t.Parallel()
+	lost := func(f findings) []string { return f.lost }
+	duplicated := func(f findings) []string { return f.duplicated }
+	misordered := func(f findings) []string { return f.misordered }
+	unexpected := func(f findings) []string { return f.unexpected }
+	other := func(f findings) []string { return f.other }
 	cases := map[string]struct {
-		spoil func(e *evidence, deeds map[string]deed)
-		found func(f findings) []string
+		corrupt func(s *observedState, requests map[string]requestRecord)
+		kind    func(f findings) []string
 	}{
 		"an acknowledged update without its event is lost": {
-			func(e *evidence, _ map[string]deed) { drop(e, "d3") }, func(f findings) []string { return f.lost }},
+			func(s *observedState, _ map[string]requestRecord) { removeEvent(s, "r3") }, lost},
 		"an acknowledged cancellation without its event is lost": {
-			func(e *evidence, _ map[string]deed) { drop(e, "d4") }, func(f findings) []string { return f.lost }},
-		"an event with another version than the answer's is lost": {
-			func(e *evidence, _ map[string]deed) { e.history[index(e, "d3")].data.Version = 9 },
-			func(f findings) []string { return f.lost }},
-		"an outbox row that never reached the history is lost": {
-			func(e *evidence, _ map[string]deed) { e.outbox["gone"] = "order" }, func(f findings) []string { return f.lost }},
-		"a message of the stream that was not recorded is lost": {
-			func(e *evidence, _ map[string]deed) {
-				e.stream = append(e.stream, sent{id: "x", key: "k", sequence: 1})
-			},
-			func(f findings) []string { return f.lost }},
+			func(s *observedState, _ map[string]requestRecord) { removeEvent(s, "r4") }, lost},
+		"an event with another version than the response is lost": {
+			func(s *observedState, _ map[string]requestRecord) { s.history[indexOf(s, "r3")].data.Version = 9 }, lost},
+		"an outbox row that did not reach the history is lost": {
+			func(s *observedState, _ map[string]requestRecord) { s.outbox["missing"] = "order" }, lost},
+		"a stream message that is not in the history is lost": {
+			func(s *observedState, _ map[string]requestRecord) {
+				s.stream = append(s.stream, streamMessage{id: "x", key: "k", sequence: 1})
+			}, lost},
 		"a row whose last change has no event is lost": {
-			func(e *evidence, _ map[string]deed) { e.orders[orderID] = row{owner: userID, sequence: 4, version: 4} },
-			func(f findings) []string { return f.lost }},
+			func(s *observedState, _ map[string]requestRecord) {
+				s.orders[orderID] = aggregateRow{owner: userID, sequence: 4, version: 4}
+			}, lost},
 		"a user event that the order service did not apply is lost": {
-			func(e *evidence, _ map[string]deed) { e.applied[userID] = 0 }, func(f findings) []string { return f.lost }},
-		"an order that outlives its user is lost": {
-			func(e *evidence, d map[string]deed) {
-				d["d8"] = deed{id: "d8", act: leave, key: userID, outcome: done}
-				e.history = append(e.history, fact{id: "u2", kind: "user.deleted.v1", key: userID, sequence: 2, correlation: "d8",
-					data: state{ID: userID, Version: 2}})
-				e.stream = append(e.stream, sent{id: "u2", key: userID, sequence: 2})
-				delete(e.users, userID)
-				e.applied[userID], e.customers[userID] = 2, true
-				e.orders["order-3"] = row{owner: userID, status: "placed", version: 1, sequence: 1, total: 10}
-				e.history = append(e.history, fact{id: "o3", kind: "order.placed.v1", key: "order-3", sequence: 1, correlation: "d9",
-					data: state{ID: "order-3", Status: "placed", Version: 1, Total: 10}})
-				d["d9"] = deed{id: "d9", act: place, outcome: open}
-				e.stream = append(e.stream, sent{id: "o3", key: "order-3", sequence: 1})
-			}, func(f findings) []string { return f.lost }},
-		"an effect that was applied twice is doubled": {
-			func(e *evidence, _ map[string]deed) { e.applied[userID] = 2 }, func(f findings) []string { return f.doubled }},
-		"a change that happened twice is doubled": {
-			func(e *evidence, _ map[string]deed) {
-				again := e.history[index(e, "d3")]
-				again.id = "another"
-				e.history = append(e.history, again)
-			}, func(f findings) []string { return f.doubled }},
-		"versions that go back are disordered": {
-			func(e *evidence, d map[string]deed) {
-				e.history[index(e, "d3")].data.Version = 1
-				d["d3"] = deed{id: "d3", act: update, key: orderID, outcome: done, version: 1}
-			}, func(f findings) []string { return f.disordered }},
-		"an update behind the cancellation is disordered": {
-			func(e *evidence, _ map[string]deed) {
-				a, b := index(e, "d3"), index(e, "d4")
-				e.history[a].sequence, e.history[b].sequence = 3, 2
-			}, func(f findings) []string { return f.disordered }},
-		"a stream that swaps two events of a key is disordered": {
-			func(e *evidence, _ map[string]deed) { e.stream[1], e.stream[2] = e.stream[2], e.stream[1] },
-			func(f findings) []string { return f.disordered }},
-		"an event of a refused request is a phantom": {
-			func(e *evidence, _ map[string]deed) { e.history[index(e, "d3")].correlation = "d5" },
-			func(f findings) []string { return f.phantom }},
-		"an event that nobody asked for is a phantom": {
-			func(e *evidence, _ map[string]deed) { e.history[index(e, "d3")].correlation = "unknown" },
-			func(f findings) []string { return f.phantom }},
-		"an event of another order than the request's is a phantom": {
-			func(_ *evidence, d map[string]deed) {
-				d["d3"] = deed{id: "d3", act: update, key: "order-2", outcome: open}
-			},
-			func(f findings) []string { return f.phantom }},
-		"an event whose change was rolled back is a phantom": {
-			func(e *evidence, _ map[string]deed) {
-				e.orders[orderID] = row{owner: userID, status: "placed", version: 2, sequence: 2, total: 10}
-			},
-			func(f findings) []string { return f.phantom }},
-		"an event that went past the stream is a phantom": {
-			func(e *evidence, _ map[string]deed) { e.stream = e.stream[:len(e.stream)-1] },
-			func(f findings) []string { return f.phantom }},
+			func(s *observedState, _ map[string]requestRecord) { s.applied[userID] = 0 }, lost},
+		"a placed order of a deleted user is lost": {
+			func(s *observedState, requests map[string]requestRecord) {
+				requests["r8"] = requestRecord{id: "r8", operation: deleteUser, key: userID, outcome: acknowledged}
+				addEvent(s, historyEvent{id: "u2", eventType: "user.deleted.v1", key: userID, sequence: 2, correlationID: "r8",
+					data: eventData{ID: userID, Version: 2}})
+				delete(s.users, userID)
+				s.applied[userID], s.customers[userID] = 2, true
+				requests["r9"] = requestRecord{id: "r9", operation: placeOrder, outcome: unknown}
+				addEvent(s, historyEvent{id: "o3", eventType: "order.placed.v1", key: "order-3", sequence: 1, correlationID: "r9",
+					data: eventData{ID: "order-3", Status: "placed", Version: 1, Total: 10}})
+				s.orders["order-3"] = aggregateRow{owner: userID, status: "placed", version: 1, sequence: 1, total: 10}
+			}, lost},
+		"an event that was applied twice is duplicated": {
+			func(s *observedState, _ map[string]requestRecord) { s.applied[userID] = 2 }, duplicated},
+		"a change with two events is duplicated": {
+			func(s *observedState, _ map[string]requestRecord) {
+				second := s.history[indexOf(s, "r3")]
+				second.id = "another"
+				s.history = append(s.history, second)
+			}, duplicated},
+		"versions that decrease are misordered": {
+			func(s *observedState, requests map[string]requestRecord) {
+				s.history[indexOf(s, "r3")].data.Version = 1
+				requests["r3"] = requestRecord{id: "r3", operation: updateOrder, key: orderID, outcome: acknowledged, version: 1}
+			}, misordered},
+		"an update after the cancellation is misordered": {
+			func(s *observedState, _ map[string]requestRecord) {
+				update, cancellation := indexOf(s, "r3"), indexOf(s, "r4")
+				s.history[update].sequence, s.history[cancellation].sequence = 3, 2
+			}, misordered},
+		"two swapped events of a key in the stream are misordered": {
+			func(s *observedState, _ map[string]requestRecord) {
+				s.stream[1], s.stream[2] = s.stream[2], s.stream[1]
+			}, misordered},
+		"an event of a rejected request is unexpected": {
+			func(s *observedState, _ map[string]requestRecord) { s.history[indexOf(s, "r3")].correlationID = "r5" }, unexpected},
+		"an event without a request is unexpected": {
+			func(s *observedState, _ map[string]requestRecord) { s.history[indexOf(s, "r3")].correlationID = "none" }, unexpected},
+		"an event of another order than the request's is unexpected": {
+			func(_ *observedState, requests map[string]requestRecord) {
+				requests["r3"] = requestRecord{id: "r3", operation: updateOrder, key: "order-2", outcome: unknown}
+			}, unexpected},
+		"an event whose change was rolled back is unexpected": {
+			func(s *observedState, _ map[string]requestRecord) {
+				s.orders[orderID] = aggregateRow{owner: userID, status: "placed", version: 2, sequence: 2, total: 10}
+			}, unexpected},
+		"an event of the history that is not in the stream is unexpected": {
+			func(s *observedState, _ map[string]requestRecord) { s.stream = s.stream[:len(s.stream)-1] }, unexpected},
 		"a poison message is a finding": {
-			func(e *evidence, _ map[string]deed) { e.poison = []string{"one"} }, func(f findings) []string { return f.other }},
-		"an order that is unknown although nobody deleted it is a finding": {
-			func(_ *evidence, d map[string]deed) {
-				d["d8"] = deed{id: "d8", act: cancel, key: orderID, outcome: refused, status: 404}
-			},
-			func(f findings) []string { return f.other }},
-		"a request that should have been right is a finding": {
-			func(_ *evidence, d map[string]deed) {
-				d["d8"] = deed{id: "d8", act: place, outcome: refused, status: 422}
-			},
-			func(f findings) []string { return f.other }},
-		"an event that was left out is a finding": {
-			func(e *evidence, _ map[string]deed) { e.leftOut = 1 }, func(f findings) []string { return f.other }},
+			func(s *observedState, _ map[string]requestRecord) { s.poison = []string{"one"} }, other},
+		"a 404 for an order that nobody deleted is a finding": {
+			func(_ *observedState, requests map[string]requestRecord) {
+				requests["r8"] = requestRecord{id: "r8", operation: cancelOrder, key: orderID, outcome: rejected, status: 404}
+			}, other},
+		"a 422 for a valid request is a finding": {
+			func(_ *observedState, requests map[string]requestRecord) {
+				requests["r8"] = requestRecord{id: "r8", operation: placeOrder, outcome: rejected, status: 422}
+			}, other},
+		"a skipped event is a finding": {
+			func(s *observedState, _ map[string]requestRecord) { s.skippedRuns = 1 }, other},
 	}
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
-		e, deeds := healthy()
-		cases[name].spoil(&e, deeds)
-		require.NotEmpty(t, cases[name].found(verify(e, deeds)), name)
+		state, requests := consistentState()
+		cases[name].corrupt(&state, requests)
+		require.NotEmpty(t, cases[name].kind(verify(state, requests)), name)
 	}
 }
 
-func TestWhatAnAnswerProves(t *testing.T) {
+func TestOutcomeOfAResponse(t *testing.T) {
 	t.Parallel()
 	dial := &net.OpError{Op: "dial", Err: net.ErrClosed}
-	reading := &net.OpError{Op: "read", Err: net.ErrClosed}
-	require.Equal(t, done, answer{status: 201}.outcome())
-	require.Equal(t, refused, answer{status: 409, err: net.ErrClosed}.outcome())
-	require.Equal(t, refused, answer{unsent: neverConnected(dial), err: dial}.outcome())
-	require.Equal(t, open, answer{unsent: neverConnected(reading), err: reading}.outcome(), "it may have happened before it broke")
-	require.Equal(t, open, answer{status: 503, err: net.ErrClosed, body: body{Code: "outcome_unknown"}}.outcome())
-	require.Equal(t, refused, answer{status: 503, err: net.ErrClosed, body: body{Code: "database_away"}}.outcome())
-	require.Equal(t, open, answer{err: net.ErrClosed}.outcome())
-	require.Equal(t, open, answer{status: 200, err: net.ErrClosed}.outcome(), "an answer that broke off proves nothing")
+	read := &net.OpError{Op: "read", Err: net.ErrClosed}
+	require.Equal(t, acknowledged, response{status: 201}.outcome())
+	require.Equal(t, rejected, response{status: 409, err: net.ErrClosed}.outcome())
+	require.Equal(t, rejected, response{unsent: isDialError(dial), err: dial}.outcome())
+	require.Equal(t, unknown, response{unsent: isDialError(read), err: read}.outcome(), "the server may have handled the request")
+	require.Equal(t, unknown, response{status: 503, err: net.ErrClosed, body: responseBody{Code: "outcome_unknown"}}.outcome())
+	require.Equal(t, rejected, response{status: 503, err: net.ErrClosed, body: responseBody{Code: "database_away"}}.outcome())
+	require.Equal(t, unknown, response{err: net.ErrClosed}.outcome())
+	require.Equal(t, unknown, response{status: 200, err: net.ErrClosed}.outcome(), "an incomplete response proves nothing")
 }
 
-func TestASeedRepeatsItsChoices(t *testing.T) {
+func TestSameSeedInjectsTheSameFaults(t *testing.T) {
 	t.Parallel()
-	deck := func(seed uint64) (labels []string) {
-		c := &system{mariadb: &cluster.MariaDB{Process: &cluster.Process{}}, nats: &cluster.NATS{Process: &cluster.Process{}}}
+	faults := func(seed uint64) (labels []string) {
+		s := &system{mariadb: &cluster.MariaDB{Process: &cluster.Process{}}, nats: &cluster.NATS{Process: &cluster.Process{}}}
 		for _, service := range cluster.Services {
 			for range 2 {
-				c.replicas = append(c.replicas, &replica{Replica: &cluster.Replica{Process: &cluster.Process{}, Services: []string{service}}})
+				s.replicas = append(s.replicas, &replica{Replica: &cluster.Replica{Process: &cluster.Process{}, Services: []string{service}}})
 			}
 		}
-		for _, b := range newChaos(c, options{seed: seed}.random(2, 1), newTally()).deck(true) {
-			labels = append(labels, b.label, b.hold.String())
+		random := options{seed: seed}.newRand(randProcessFaults, 1)
+		for _, f := range newProcessFaultInjector(s, random, newFaultCounts()).shuffledFaults(true) {
+			labels = append(labels, f.label, f.downtime.String())
 		}
 		return labels
 	}
-	require.Equal(t, deck(7), deck(7))
-	require.NotEqual(t, deck(7), deck(8))
+	require.Equal(t, faults(7), faults(7))
+	require.NotEqual(t, faults(7), faults(8))
 }

@@ -11,27 +11,27 @@ import (
 	"github.com/millrace/millrace/bench/cluster"
 )
 
-// leaseMetric is 1 in the process whose relay holds the lease, per service.
+// leaseMetric is the name of a gauge that is 1 in the process whose relay holds the lease of a service.
 const leaseMetric = "millrace_relay_lease"
 
-// checkLeases asks every replica who relays, some times over: never may two processes of a service both say that they do.
-func checkLeases(ctx context.Context, c *system, f *findings) {
+// checkLeases reads the lease metric of all replicas several times. It adds a finding if two processes hold the lease of one service.
+func checkLeases(ctx context.Context, s *system, f *findings) {
 	for _, service := range cluster.Services {
 		for range 5 {
-			holders, known := 0, false
-			for _, r := range c.of(service) {
-				held, found, err := holds(ctx, r, service)
+			holders, anyFound := 0, false
+			for _, r := range s.replicasOf(service) {
+				held, found, err := readLeaseMetric(ctx, r, service)
 				if err != nil {
 					f.addOther("metrics of %s: %v", r.Name, err)
 					return
 				}
-				known = known || found
+				anyFound = anyFound || found
 				if held {
 					holders++
 				}
 			}
-			if !known {
-				f.addOther("no replica of %s shows %s", service, leaseMetric)
+			if !anyFound {
+				f.addOther("no replica of %s exports %s", service, leaseMetric)
 				return
 			}
 			if holders > 1 {
@@ -41,8 +41,8 @@ func checkLeases(ctx context.Context, c *system, f *findings) {
 	}
 }
 
-// holds reads one replica's metric.
-func holds(ctx context.Context, r *replica, service string) (held, found bool, err error) {
+// readLeaseMetric reports whether a replica holds the lease of a service, and whether it exports the metric at all.
+func readLeaseMetric(ctx context.Context, r *replica, service string) (held, found bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL+"/metrics", http.NoBody)
 	if err != nil {
 		return false, false, err
@@ -53,7 +53,7 @@ func holds(ctx context.Context, r *replica, service string) (held, found bool, e
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return false, false, fmt.Errorf("/metrics says %s", response.Status)
+		return false, false, fmt.Errorf("GET /metrics returned %s", response.Status)
 	}
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
