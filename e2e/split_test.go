@@ -35,7 +35,7 @@ func startSplit(t *testing.T) split {
 	server := natstest.Start(t)
 	flags := func(service string, more ...string) []string {
 		return append([]string{
-			"--service=" + service, "--database-url=" + database, "--broker-url=" + server.URL(), "--secret-key=0123456789abcdef0123456789abcdef",
+			"--service=" + service, "--database-url=" + database, "--broker-url=" + server.URL(), "--secret-key=" + testSecret,
 			"--data-dir=" + t.TempDir(),
 		}, more...)
 	}
