@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/compose"
 )
 
 const module = "github.com/millrace/millrace/"
@@ -51,7 +53,7 @@ var kernel = []string{"app/fault", "app/correlation", "app/contract", "app/princ
 
 // service gives the service that package p belongs to, empty where it belongs to none.
 func service(p string) string {
-	for _, s := range []string{"user", "order", "event"} {
+	for _, s := range compose.ServiceNames() {
 		for _, d := range []string{"app/" + s, "adapters/" + s + "sql", "ports/" + s + "http", "router/" + s + "consumer"} {
 			if within(p, d) {
 				return s

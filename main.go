@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (exit int
 		_, _ = fmt.Fprintln(stdout, version())
 		return 0
 	}
-	cfg, err := line.Parse()
+	cfg, err := line.Parse(compose.ServiceNames())
 	if err != nil {
 		return fail(stderr, exitConfig, fmt.Errorf("the configuration has problems:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  ")))
 	}
@@ -66,8 +66,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (exit int
 	if parsed.Command() == "migrate" {
 		err = compose.Migrate(ctx, cfg, c.Log)
 	} else {
-		injectors := compose.Injectors{User: initializeUser, Order: initializeOrder, Event: initializeEvent}
-		err = process.Serve(ctx, cfg, process.Options{Version: version(), Console: c, Build: injectors.Build})
+		err = process.Serve(ctx, cfg, process.Options{
+			Version: version(), Console: c, Events: compose.Events, Build: injectors.Build,
+		})
 	}
 	if err != nil {
 		return fail(c.Errs, exitFailed, err)

@@ -8,20 +8,27 @@ import (
 	"github.com/google/wire"
 
 	"github.com/millrace/millrace/compose"
-	"github.com/millrace/millrace/config"
+	"github.com/millrace/millrace/process"
 )
 
+// injectors build the services, by name.
+var injectors = compose.Injectors{
+	compose.User.Name:  initializeUser,
+	compose.Order.Name: initializeOrder,
+	compose.Event.Name: initializeEvent,
+}
+
 // initializeUser builds the user service.
-func initializeUser(ctx context.Context, p compose.Platform) (compose.UserService, func(), error) {
-	panic(wire.Build(wire.Value(compose.ServiceName(config.ServiceUser)), runtimeSet, userSet))
+func initializeUser(ctx context.Context, p compose.Platform) (*process.Service, func(), error) {
+	panic(wire.Build(wire.Value(compose.User), runtimeSet, userSet))
 }
 
 // initializeOrder builds the order service.
-func initializeOrder(ctx context.Context, p compose.Platform) (compose.OrderService, func(), error) {
-	panic(wire.Build(wire.Value(compose.ServiceName(config.ServiceOrder)), runtimeSet, routingSet, orderSet))
+func initializeOrder(ctx context.Context, p compose.Platform) (*process.Service, func(), error) {
+	panic(wire.Build(wire.Value(compose.Order), runtimeSet, orderSet))
 }
 
 // initializeEvent builds the event service.
-func initializeEvent(ctx context.Context, p compose.Platform) (compose.EventService, func(), error) {
-	panic(wire.Build(wire.Value(compose.ServiceName(config.ServiceEvent)), runtimeSet, routingSet, eventSet))
+func initializeEvent(ctx context.Context, p compose.Platform) (*process.Service, func(), error) {
+	panic(wire.Build(wire.Value(compose.Event), runtimeSet, eventSet))
 }

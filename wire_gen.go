@@ -19,10 +19,10 @@ import (
 	"github.com/millrace/millrace/app/user/command"
 	"github.com/millrace/millrace/app/user/query"
 	"github.com/millrace/millrace/compose"
-	"github.com/millrace/millrace/config"
 	"github.com/millrace/millrace/ports/eventhttp"
 	"github.com/millrace/millrace/ports/orderhttp"
 	"github.com/millrace/millrace/ports/userhttp"
+	"github.com/millrace/millrace/process"
 	"github.com/millrace/millrace/router/eventconsumer"
 	"github.com/millrace/millrace/router/orderconsumer"
 )
@@ -30,47 +30,53 @@ import (
 // Injectors from wire.go:
 
 // initializeUser builds the user service.
-func initializeUser(ctx context.Context, p compose.Platform) (compose.UserService, func(), error) {
-	serviceName := _wireServiceNameValue
-	db, cleanup, err := compose.NewDatabase(p, serviceName)
+func initializeUser(ctx context.Context, p compose.Platform) (*process.Service, func(), error) {
+	description := _wireDescriptionValue
+	db, cleanup, err := compose.NewDatabase(p, description)
 	if err != nil {
-		return compose.UserService{}, nil, err
+		return nil, nil, err
 	}
 	access := compose.NewAccess(db)
 	v := compose.NewClock()
 	limits, err := compose.NewLimits(p, db, v)
 	if err != nil {
 		cleanup()
-		return compose.UserService{}, nil, err
+		return nil, nil, err
 	}
 	service, err := compose.NewEdge(p, access, limits)
 	if err != nil {
 		cleanup()
-		return compose.UserService{}, nil, err
+		return nil, nil, err
 	}
-	broker, cleanup2, err := compose.NewBroker(ctx, p, serviceName)
+	broker, cleanup2, err := compose.NewBroker(ctx, p, description)
 	if err != nil {
 		cleanup()
-		return compose.UserService{}, nil, err
+		return nil, nil, err
 	}
 	v2 := compose.NewIDs()
-	outbox := compose.NewOutbox(db, serviceName, v2, v)
-	relay, err := compose.NewRelay(p, serviceName, outbox, broker, v2)
+	outbox := compose.NewOutbox(db, description, v2, v)
+	relay, err := compose.NewRelay(p, description, outbox, broker, v2)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.UserService{}, nil, err
+		return nil, nil, err
 	}
-	router := compose.NoRouter()
+	failures := compose.NewFailures(db, outbox, v)
+	router, err := compose.NewRouter(p, description, db, failures, v)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	runtime := compose.Runtime{
-		Platform: p,
-		Name:     serviceName,
-		DB:       db,
-		Access:   access,
-		Edge:     service,
-		Broker:   broker,
-		Relay:    relay,
-		Router:   router,
+		Platform:    p,
+		Description: description,
+		DB:          db,
+		Access:      access,
+		Edge:        service,
+		Broker:      broker,
+		Relay:       relay,
+		Router:      router,
 	}
 	store := usersql.NewStore(db, outbox)
 	hasher := compose.NewHasher()
@@ -79,7 +85,7 @@ func initializeUser(ctx context.Context, p compose.Platform) (compose.UserServic
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.UserService{}, nil, err
+		return nil, nil, err
 	}
 	updateUserHandler := command.NewUpdateUserHandler(store, hasher, guard, v)
 	changePasswordHandler := command.NewChangePasswordHandler(store, hasher, guard, v)
@@ -88,7 +94,7 @@ func initializeUser(ctx context.Context, p compose.Platform) (compose.UserServic
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.UserService{}, nil, err
+		return nil, nil, err
 	}
 	signer := jwks.NewSigner(keyring, v)
 	reader := compose.NewRandom()
@@ -105,7 +111,7 @@ func initializeUser(ctx context.Context, p compose.Platform) (compose.UserServic
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.UserService{}, nil, err
+		return nil, nil, err
 	}
 	handlers := userhttp.Handlers{
 		RegisterUser:   registerUserHandler,
@@ -127,65 +133,70 @@ func initializeUser(ctx context.Context, p compose.Platform) (compose.UserServic
 	ensureAdminHandler := command.NewEnsureAdminHandler(store, hasher, v2, v)
 	replaceDrawnPasswordHandler := command.NewReplaceDrawnPasswordHandler(store, hasher, v)
 	firstAdmin := compose.NewFirstAdmin(p, ensureAdminHandler, replaceDrawnPasswordHandler)
-	userService := compose.NewUserService(runtime, handlers, keyring, firstAdmin)
-	return userService, func() {
+	processService, err := compose.NewUserService(runtime, handlers, keyring, firstAdmin)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	return processService, func() {
 		cleanup2()
 		cleanup()
 	}, nil
 }
 
 var (
-	_wireServiceNameValue = compose.ServiceName(config.ServiceUser)
+	_wireDescriptionValue = compose.User
 )
 
 // initializeOrder builds the order service.
-func initializeOrder(ctx context.Context, p compose.Platform) (compose.OrderService, func(), error) {
-	serviceName := _wireComposeServiceNameValue
-	db, cleanup, err := compose.NewDatabase(p, serviceName)
+func initializeOrder(ctx context.Context, p compose.Platform) (*process.Service, func(), error) {
+	description := _wireComposeDescriptionValue
+	db, cleanup, err := compose.NewDatabase(p, description)
 	if err != nil {
-		return compose.OrderService{}, nil, err
+		return nil, nil, err
 	}
 	access := compose.NewAccess(db)
 	v := compose.NewClock()
 	limits, err := compose.NewLimits(p, db, v)
 	if err != nil {
 		cleanup()
-		return compose.OrderService{}, nil, err
+		return nil, nil, err
 	}
 	service, err := compose.NewEdge(p, access, limits)
 	if err != nil {
 		cleanup()
-		return compose.OrderService{}, nil, err
+		return nil, nil, err
 	}
-	broker, cleanup2, err := compose.NewBroker(ctx, p, serviceName)
+	broker, cleanup2, err := compose.NewBroker(ctx, p, description)
 	if err != nil {
 		cleanup()
-		return compose.OrderService{}, nil, err
+		return nil, nil, err
 	}
 	v2 := compose.NewIDs()
-	outbox := compose.NewOutbox(db, serviceName, v2, v)
-	relay, err := compose.NewRelay(p, serviceName, outbox, broker, v2)
+	outbox := compose.NewOutbox(db, description, v2, v)
+	relay, err := compose.NewRelay(p, description, outbox, broker, v2)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.OrderService{}, nil, err
+		return nil, nil, err
 	}
 	failures := compose.NewFailures(db, outbox, v)
-	router, err := compose.NewRouter(p, serviceName, db, failures, v)
+	router, err := compose.NewRouter(p, description, db, failures, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.OrderService{}, nil, err
+		return nil, nil, err
 	}
 	runtime := compose.Runtime{
-		Platform: p,
-		Name:     serviceName,
-		DB:       db,
-		Access:   access,
-		Edge:     service,
-		Broker:   broker,
-		Relay:    relay,
-		Router:   router,
+		Platform:    p,
+		Description: description,
+		DB:          db,
+		Access:      access,
+		Edge:        service,
+		Broker:      broker,
+		Relay:       relay,
+		Router:      router,
 	}
 	inbox := compose.NewOrderInbox(db, v)
 	store := ordersql.NewStore(db, outbox, inbox)
@@ -199,7 +210,7 @@ func initializeOrder(ctx context.Context, p compose.Platform) (compose.OrderServ
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.OrderService{}, nil, err
+		return nil, nil, err
 	}
 	handlers := orderhttp.Handlers{
 		PlaceOrder:  placeOrderHandler,
@@ -218,70 +229,70 @@ func initializeOrder(ctx context.Context, p compose.Platform) (compose.OrderServ
 		ForgetCustomer: forgetCustomerHandler,
 		PassOver:       passOverHandler,
 	}
-	orderService, err := compose.NewOrderService(runtime, inbox, handlers, orderconsumerHandlers)
+	processService, err := compose.NewOrderService(runtime, inbox, handlers, orderconsumerHandlers)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.OrderService{}, nil, err
+		return nil, nil, err
 	}
-	return orderService, func() {
+	return processService, func() {
 		cleanup2()
 		cleanup()
 	}, nil
 }
 
 var (
-	_wireComposeServiceNameValue = compose.ServiceName(config.ServiceOrder)
+	_wireComposeDescriptionValue = compose.Order
 )
 
 // initializeEvent builds the event service.
-func initializeEvent(ctx context.Context, p compose.Platform) (compose.EventService, func(), error) {
-	serviceName := _wireServiceNameValue2
-	db, cleanup, err := compose.NewDatabase(p, serviceName)
+func initializeEvent(ctx context.Context, p compose.Platform) (*process.Service, func(), error) {
+	description := _wireDescriptionValue2
+	db, cleanup, err := compose.NewDatabase(p, description)
 	if err != nil {
-		return compose.EventService{}, nil, err
+		return nil, nil, err
 	}
 	access := compose.NewAccess(db)
 	v := compose.NewClock()
 	limits, err := compose.NewLimits(p, db, v)
 	if err != nil {
 		cleanup()
-		return compose.EventService{}, nil, err
+		return nil, nil, err
 	}
 	service, err := compose.NewEdge(p, access, limits)
 	if err != nil {
 		cleanup()
-		return compose.EventService{}, nil, err
+		return nil, nil, err
 	}
-	broker, cleanup2, err := compose.NewBroker(ctx, p, serviceName)
+	broker, cleanup2, err := compose.NewBroker(ctx, p, description)
 	if err != nil {
 		cleanup()
-		return compose.EventService{}, nil, err
+		return nil, nil, err
 	}
 	v2 := compose.NewIDs()
-	outbox := compose.NewOutbox(db, serviceName, v2, v)
-	relay, err := compose.NewRelay(p, serviceName, outbox, broker, v2)
+	outbox := compose.NewOutbox(db, description, v2, v)
+	relay, err := compose.NewRelay(p, description, outbox, broker, v2)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.EventService{}, nil, err
+		return nil, nil, err
 	}
 	failures := compose.NewFailures(db, outbox, v)
-	router, err := compose.NewRouter(p, serviceName, db, failures, v)
+	router, err := compose.NewRouter(p, description, db, failures, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.EventService{}, nil, err
+		return nil, nil, err
 	}
 	runtime := compose.Runtime{
-		Platform: p,
-		Name:     serviceName,
-		DB:       db,
-		Access:   access,
-		Edge:     service,
-		Broker:   broker,
-		Relay:    relay,
-		Router:   router,
+		Platform:    p,
+		Description: description,
+		DB:          db,
+		Access:      access,
+		Edge:        service,
+		Broker:      broker,
+		Relay:       relay,
+		Router:      router,
 	}
 	store := eventsql.NewStore(db, outbox)
 	eventsHandler := query3.NewEventsHandler(store)
@@ -293,7 +304,7 @@ func initializeEvent(ctx context.Context, p compose.Platform) (compose.EventServ
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.EventService{}, nil, err
+		return nil, nil, err
 	}
 	handlers := eventhttp.Handlers{
 		Events:        eventsHandler,
@@ -308,18 +319,27 @@ func initializeEvent(ctx context.Context, p compose.Platform) (compose.EventServ
 	assignPositionsHandler := command3.NewAssignPositionsHandler(store, v)
 	sequencer := compose.NewSequencer(assignPositionsHandler, p)
 	consumer := eventconsumer.New(recordEventHandler, storePoisonHandler, sequencer)
-	eventService, err := compose.NewEventService(runtime, handlers, consumer, sequencer)
+	processService, err := compose.NewEventService(runtime, handlers, consumer, sequencer)
 	if err != nil {
 		cleanup2()
 		cleanup()
-		return compose.EventService{}, nil, err
+		return nil, nil, err
 	}
-	return eventService, func() {
+	return processService, func() {
 		cleanup2()
 		cleanup()
 	}, nil
 }
 
 var (
-	_wireServiceNameValue2 = compose.ServiceName(config.ServiceEvent)
+	_wireDescriptionValue2 = compose.Event
 )
+
+// wire.go:
+
+// injectors build the services, by name.
+var injectors = compose.Injectors{compose.User.
+	Name: initializeUser, compose.Order.
+	Name: initializeOrder, compose.Event.
+	Name: initializeEvent,
+}

@@ -24,17 +24,15 @@ import (
 	"github.com/millrace/millrace/router/orderconsumer"
 )
 
-// runtimeSet is what each service has: database, connection to the broker, outbox and relay.
+// runtimeSet is what each service has: database, connection to the broker, outbox, relay and router.
 var runtimeSet = wire.NewSet(
 	compose.NewClock, compose.NewIDs, compose.NewCursors, compose.NewDatabase, compose.NewLimits, compose.NewAccess, compose.NewEdge,
-	compose.NewBroker, compose.NewOutbox, compose.NewRelay, wire.Struct(new(compose.Runtime), "*"),
+	compose.NewBroker, compose.NewOutbox, compose.NewRelay, compose.NewFailures, compose.NewRouter,
+	wire.Struct(new(compose.Runtime), "*"),
 )
 
-// routingSet is what a service has that takes messages.
-var routingSet = wire.NewSet(compose.NewFailures, compose.NewRouter)
-
 var userSet = wire.NewSet(
-	compose.NoRouter, usersql.NewStore,
+	usersql.NewStore,
 	wire.Bind(new(usercommand.Store), new(*usersql.Store)), wire.Bind(new(userquery.Store), new(*usersql.Store)),
 	compose.NewHasher, wire.Bind(new(usercommand.Hasher), new(*argon.Hasher)),
 	compose.NewKeyring, jwks.NewSigner, wire.Bind(new(usercommand.TokenIssuer), new(*jwks.Signer)),

@@ -4,22 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 
-	"github.com/millrace/millrace/adapters/eventsql"
-	"github.com/millrace/millrace/adapters/ordersql"
 	"github.com/millrace/millrace/adapters/sqldb"
-	"github.com/millrace/millrace/adapters/usersql"
 	"github.com/millrace/millrace/config"
 	"github.com/millrace/millrace/process"
 )
-
-var migrations = map[string]fs.FS{
-	config.ServiceUser:  usersql.Migrations,
-	config.ServiceOrder: ordersql.Migrations,
-	config.ServiceEvent: eventsql.Migrations,
-}
 
 // Migrate brings the databases of the configured services to the newest schema. A service does that by itself at its start; this
 // is for those who let only an operator change schemas.
@@ -34,15 +24,18 @@ func Migrate(ctx context.Context, cfg config.Config, log *slog.Logger) (err erro
 			return err
 		}
 	}
-	for _, name := range cfg.Services {
-		db, err := sqldb.Open(sqldb.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir, Name: cfg.DatabaseName(name), Logger: log})
+	for _, d := range services {
+		if !cfg.Runs(d.Name) {
+			continue
+		}
+		db, err := sqldb.Open(sqldb.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir, Name: cfg.DatabaseName(d.Name), Logger: log})
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(db.Migrate(ctx, migrations[name]), db.Close()); err != nil {
-			return fmt.Errorf("migrate the %s service: %w", name, err)
+		if err := errors.Join(db.Migrate(ctx, d.Migrations), db.Close()); err != nil {
+			return fmt.Errorf("migrate the %s service: %w", d.Name, err)
 		}
-		log.Info("migrated", "service", name)
+		log.Info("migrated", "service", d.Name)
 	}
 	return nil
 }

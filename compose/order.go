@@ -5,31 +5,35 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/millrace/millrace/adapters/natsjs"
+	"github.com/millrace/millrace/adapters/ordersql"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/contract"
-	"github.com/millrace/millrace/config"
 	"github.com/millrace/millrace/ports/orderhttp"
 	"github.com/millrace/millrace/process"
 	"github.com/millrace/millrace/router/orderconsumer"
 )
 
-// OrderService is the order service, wired.
-type OrderService struct{ *process.Service }
+// Order describes the order service.
+var Order = Description{
+	Name: "order", Migrations: ordersql.Migrations, Events: contract.OrderEvents(),
+	Consumers: []ConsumerDescription{{Name: orderconsumer.Customers, From: "events.user.>"}},
+}
 
+// NewOrderInbox returns the inbox of the consumer of users' events. Each of them carries the whole state: a gap is passed over.
 func NewOrderInbox(db *sqldb.DB, now func() time.Time) *sqldb.Inbox {
 	return sqldb.NewInbox(db, sqldb.InboxConfig{Consumer: orderconsumer.Customers, Gap: gapTimeout, Take: true, Now: now})
 }
 
+// NewOrderService returns the order service.
 func NewOrderService(
 	r Runtime, inbox *sqldb.Inbox, http orderhttp.Handlers, handlers orderconsumer.Handlers,
-) (OrderService, error) {
-	s := r.service(migrations[config.ServiceOrder], nil, natsjs.Events, natsjs.Poison, natsjs.Requeue)
-	s.Routes = func(api huma.API) { orderhttp.Register(api, http) }
-	return OrderService{s}, s.AddConsumers(&process.Consumer{
-		Name:   orderconsumer.Customers,
-		Topics: []string{"events.user.>", contract.RequeueTopic(orderconsumer.Customers)},
-		Inbox:  inbox,
-		Handle: orderconsumer.New(handlers).Handle,
+) (*process.Service, error) {
+	s, err := r.service(map[string]process.Consumer{
+		orderconsumer.Customers: {Inbox: inbox, Handle: orderconsumer.New(handlers).Handle},
 	})
+	if err != nil {
+		return nil, err
+	}
+	s.Routes = func(api huma.API) { orderhttp.Register(api, http) }
+	return s, nil
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"time"
@@ -27,12 +26,6 @@ type Platform struct {
 
 	brokers *brokers
 }
-
-// ServiceName is the name of the service that an injector builds.
-type ServiceName string
-
-// source is the source of the service's events.
-func (n ServiceName) source() string { return "/millrace/" + string(n) }
 
 // NewClock returns the clock of everything in the process.
 func NewClock() func() time.Time { return time.Now }
@@ -59,9 +52,9 @@ func NewCursors(p Platform) (rest.Cursors, error) {
 }
 
 // NewDatabase opens the service's database. It does not reach for the server.
-func NewDatabase(p Platform, name ServiceName) (*sqldb.DB, func(), error) {
-	log := p.Log.With("service", string(name))
-	db, err := sqldb.Open(sqldb.Config{URL: p.Config.DatabaseURL, DataDir: p.Config.DataDir, Name: p.Config.DatabaseName(string(name)), Logger: log})
+func NewDatabase(p Platform, d Description) (*sqldb.DB, func(), error) {
+	log := p.Log.With("service", d.Name)
+	db, err := sqldb.Open(sqldb.Config{URL: p.Config.DatabaseURL, DataDir: p.Config.DataDir, Name: p.Config.DatabaseName(d.Name), Logger: log})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -95,8 +88,8 @@ func NewEdge(p Platform, access *sqldb.Access, limits *sqldb.Limits) (rest.Servi
 }
 
 // NewBroker connects the service to its broker. It does not wait for the broker.
-func NewBroker(ctx context.Context, p Platform, name ServiceName) (process.Broker, func(), error) {
-	b, err := p.brokers.connect(ctx, string(name))
+func NewBroker(ctx context.Context, p Platform, d Description) (process.Broker, func(), error) {
+	b, err := p.brokers.connect(ctx, d.Name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,14 +97,14 @@ func NewBroker(ctx context.Context, p Platform, name ServiceName) (process.Broke
 }
 
 // NewOutbox returns the service's outbox.
-func NewOutbox(db *sqldb.DB, name ServiceName, newID func() uuid.UUID, now func() time.Time) *sqldb.Outbox {
-	return sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: name.source(), NewID: newID, Now: now})
+func NewOutbox(db *sqldb.DB, d Description, newID func() uuid.UUID, now func() time.Time) *sqldb.Outbox {
+	return sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: d.Source(), NewID: newID, Now: now})
 }
 
 // NewRelay returns what moves the outbox to the broker.
-func NewRelay(p Platform, name ServiceName, outbox *sqldb.Outbox, b process.Broker, newID func() uuid.UUID) (*router.Relay, error) {
+func NewRelay(p Platform, d Description, outbox *sqldb.Outbox, b process.Broker, newID func() uuid.UUID) (*router.Relay, error) {
 	return router.NewRelay(router.RelayConfig{
-		Service: string(name), Outbox: outbox, Broker: b, Holder: holderName(newID),
+		Service: d.Name, Outbox: outbox, Broker: b, Holder: holderName(newID),
 		Logger: p.Log, Metrics: p.Registry,
 	})
 }
@@ -125,11 +118,14 @@ func holderName(newID func() uuid.UUID) string {
 	return fmt.Sprintf("%.64s/%d/%s", host, os.Getpid(), newID())
 }
 
-// NewRouter returns the router of the service's consumers.
-func NewRouter(p Platform, name ServiceName, db *sqldb.DB, failures *sqldb.Failures, now func() time.Time) (*router.Router, error) {
+// NewRouter returns the router of the service's consumers, nil where it has none.
+func NewRouter(p Platform, d Description, db *sqldb.DB, failures *sqldb.Failures, now func() time.Time) (*router.Router, error) {
+	if len(d.Consumers) == 0 {
+		return nil, nil //nolint:nilnil // a service without consumers has no router
+	}
 	return router.New(router.Config{
-		Service: string(name), Failures: failures, Probe: db.Ping, HandlingLimit: handlingLimit, GapTimeout: gapTimeout,
-		CloseTimeout: drainTimeout, Logger: p.Log, Metrics: p.Registry, Now: now, Jitter: jitter,
+		Service: d.Name, Failures: failures, Probe: db.Ping, HandlingLimit: handlingLimit, GapTimeout: gapTimeout,
+		CloseTimeout: drainTimeout, Types: eventTypes(), Logger: p.Log, Metrics: p.Registry, Now: now, Jitter: jitter,
 	})
 }
 
@@ -138,31 +134,45 @@ func NewFailures(db *sqldb.DB, outbox *sqldb.Outbox, now func() time.Time) *sqld
 	return sqldb.NewFailures(db, outbox, gapTimeout, now)
 }
 
-// NoRouter is the router of a service that takes no messages.
-func NoRouter() *router.Router { return nil }
-
 // jitter draws from [0, 1).
 func jitter() float64 { return float64(rand.N(1<<20)) / (1 << 20) } //nolint:gosec // no secret
 
 // Runtime is what each service has, whatever it does.
 type Runtime struct {
-	Platform Platform
-	Name     ServiceName
-	DB       *sqldb.DB
-	Access   *sqldb.Access
-	Edge     rest.Service
-	Broker   process.Broker
-	Relay    *router.Relay
-	Router   *router.Router
+	Platform    Platform
+	Description Description
+	DB          *sqldb.DB
+	Access      *sqldb.Access
+	Edge        rest.Service
+	Broker      process.Broker
+	Relay       *router.Relay
+	Router      *router.Router
 }
 
-// service returns the service that runs on r. purged are the tables of its own that are purged, streams those that it publishes to or
-// reads.
-func (r Runtime) service(migrations fs.FS, purged []sqldb.Expiring, streams ...string) *process.Service {
-	return &process.Service{
-		Name: string(r.Name), DB: r.DB, Migrations: migrations, Broker: r.Broker, Streams: streams, Relay: r.Relay, Router: r.Router,
+// service returns the service that runs on r. consumers say how the consumers of its description handle their messages.
+func (r Runtime) service(consumers map[string]process.Consumer) (*process.Service, error) {
+	d := r.Description
+	s := &process.Service{
+		Name: d.Name, DB: r.DB, Migrations: d.Migrations, Broker: r.Broker, Streams: d.Streams(), Relay: r.Relay, Router: r.Router,
 		Access: r.Access, Edge: r.Edge, Early: []func(context.Context) error{r.Access.Run},
-		Workers: []func(context.Context) error{sqldb.NewPurge(r.DB, NewClock(), purged...).Run},
-		Log:     r.Platform.Log.With("service", string(r.Name)),
+		Workers: []func(context.Context) error{sqldb.NewPurge(r.DB, NewClock(), d.Expiring...).Run},
+		Log:     r.Platform.Log.With("service", d.Name),
 	}
+	if len(consumers) != len(d.Consumers) {
+		return nil, fmt.Errorf("the %s service handles %d consumers, its description names %d", d.Name, len(consumers), len(d.Consumers))
+	}
+	for _, described := range d.Consumers {
+		c, ok := consumers[described.Name]
+		if !ok {
+			return nil, fmt.Errorf("nothing handles the consumer %s of the %s service", described.Name, d.Name)
+		}
+		c.Name, c.Topics = described.Name, described.Topics()
+		if described.NeverPoison {
+			c.Options = append(c.Options, router.NeverPoison())
+		}
+		if err := s.AddConsumer(c); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }

@@ -7,17 +7,13 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/adapters/jwks"
-	"github.com/millrace/millrace/config"
+	"github.com/millrace/millrace/ports/asyncapi"
 	"github.com/millrace/millrace/ports/rest"
 	"github.com/millrace/millrace/process"
 )
 
-// Injectors build the services. They are generated at the root from the providers of this package.
-type Injectors struct {
-	User  func(ctx context.Context, p Platform) (UserService, func(), error)
-	Order func(ctx context.Context, p Platform) (OrderService, func(), error)
-	Event func(ctx context.Context, p Platform) (EventService, func(), error)
-}
+// Injectors build the services, by name. They are generated at the root from the providers of this package.
+type Injectors map[string]func(ctx context.Context, p Platform) (*process.Service, func(), error)
 
 // Build builds the services that the configuration names, and what they share within the process. The services share nothing but the
 // process: each has a database, connections and a router of its own.
@@ -27,40 +23,31 @@ func (i Injectors) Build(ctx context.Context, p process.Platform) (process.Syste
 		return process.System{}, err
 	}
 	s := process.System{Close: brokers.close}
-	var keys jwks.KeySource
-	for _, name := range p.Config.Services {
-		service, closeService, err := i.build(ctx, name, Platform{p, brokers}, &keys)
+	for _, d := range services {
+		if !p.Config.Runs(d.Name) {
+			continue
+		}
+		service, closeService, err := i[d.Name](ctx, Platform{p, brokers})
 		if err != nil {
 			s.Close()
-			return process.System{}, fmt.Errorf("build the %s service: %w", name, err)
+			return process.System{}, fmt.Errorf("build the %s service: %w", d.Name, err)
 		}
-		s.Services = append(s.Services, service)
 		closeRest := s.Close
 		s.Close = func() { closeService(); closeRest() }
+		s.Services = append(s.Services, service)
+		if service.Verifier != nil {
+			s.Verifier = service.Verifier
+		}
 	}
-	s.Verifier = jwks.NewVerifier(keys, time.Now)
-	if keys == nil {
+	if s.Verifier == nil {
 		s.Verifier = remoteVerifier(p.Config.JWKSURL, s.Services[0])
 	}
 	return s, nil
 }
 
-// build builds one service. Where it is the user service, keys are those that it signs with.
-func (i Injectors) build(ctx context.Context, name string, p Platform, keys *jwks.KeySource) (*process.Service, func(), error) {
-	switch name {
-	case config.ServiceUser:
-		s, closeService, err := i.User(ctx, p)
-		if err == nil {
-			*keys = s.keys
-		}
-		return s.Service, closeService, err
-	case config.ServiceOrder:
-		s, closeService, err := i.Order(ctx, p)
-		return s.Service, closeService, err
-	default:
-		s, closeService, err := i.Event(ctx, p)
-		return s.Service, closeService, err
-	}
+// Events is the document of the events that the services publish, as AsyncAPI.
+func Events(version string) ([]byte, error) {
+	return asyncapi.Document(asyncapi.Described{Version: version, Events: publications(), Consumers: poisoners()})
 }
 
 // remoteVerifier verifies with the keys that the user service publishes at url. Until s has fetched them once it is not ready: it could

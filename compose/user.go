@@ -10,27 +10,27 @@ import (
 
 	"github.com/millrace/millrace/adapters/argon"
 	"github.com/millrace/millrace/adapters/jwks"
-	"github.com/millrace/millrace/adapters/natsjs"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/usersql"
+	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/user/command"
 	"github.com/millrace/millrace/config"
 	"github.com/millrace/millrace/ports/userhttp"
 	"github.com/millrace/millrace/process"
 )
 
-// UserService is the user service, wired, with the keys by which the other services of the process verify tokens.
-type UserService struct {
-	*process.Service
-
-	keys *jwks.Keyring
+// User describes the user service.
+var User = Description{
+	Name: config.ServiceUser, Migrations: usersql.Migrations, Events: contract.UserEvents(), Expiring: usersql.Expiring,
 }
 
 // hashesAtOnce bounds the memory of password hashing: 46 MiB each.
 const hashesAtOnce = 3
 
+// NewHasher returns what hashes passwords.
 func NewHasher() *argon.Hasher { return argon.New(hashesAtOnce, rand.Reader) }
 
+// NewKeyring returns the keys that sign access tokens.
 func NewKeyring(p Platform, store *usersql.Store, now func() time.Time) (*jwks.Keyring, error) {
 	secret, err := p.key("signing keys")
 	if err != nil {
@@ -41,6 +41,7 @@ func NewKeyring(p Platform, store *usersql.Store, now func() time.Time) (*jwks.K
 	})
 }
 
+// NewRandom returns the source of randomness for secrets.
 func NewRandom() io.Reader { return rand.Reader }
 
 // NewGuard counts wrong passwords, unless limits are off.
@@ -55,8 +56,12 @@ func NewGuard(p Platform, limits *sqldb.Limits, store *usersql.Store, now func()
 	return command.NewGuard(limits, store, key, now), nil
 }
 
-func NewUserService(r Runtime, http userhttp.Handlers, keys *jwks.Keyring, admin FirstAdmin) UserService {
-	s := r.service(migrations[config.ServiceUser], usersql.Expiring, natsjs.Events)
+// NewUserService returns the user service. The other services of the process verify tokens with its keys.
+func NewUserService(r Runtime, http userhttp.Handlers, keys *jwks.Keyring, admin FirstAdmin) (*process.Service, error) {
+	s, err := r.service(nil)
+	if err != nil {
+		return nil, err
+	}
 	s.Workers = append(s.Workers, keys.Run)
 	s.Routes = func(api huma.API) { userhttp.Register(api, http) }
 	s.Prepare = func(ctx context.Context) error {
@@ -65,5 +70,6 @@ func NewUserService(r Runtime, http userhttp.Handlers, keys *jwks.Keyring, admin
 		}
 		return admin.prepare(ctx)
 	}
-	return UserService{s, keys}
+	s.Verifier = jwks.NewVerifier(keys, time.Now)
+	return s, nil
 }

@@ -22,12 +22,10 @@ import (
 	"github.com/millrace/millrace/app/user/command"
 )
 
-// Names of the services.
+// Names of services that settings depend on.
 const (
-	ServiceUser  = "user"
-	ServiceOrder = "order"
-	ServiceEvent = "event"
-	serviceAll   = "all"
+	ServiceUser = "user" // hashes passwords and signs tokens; the others need its keys
+	serviceAll  = "all"
 )
 
 // Settings is the one definition of flags, environment and help. Everything is taken as text, so that Parse can report every problem
@@ -103,8 +101,9 @@ func (c Config) Title() string {
 	return strings.Join(c.Services, ", ") + " on " + database + " and " + broker
 }
 
-// Parse checks s as a whole and returns the configuration. The error names every problem, each with what to do, and repeats no secret.
-func (s Settings) Parse() (Config, error) {
+// Parse checks s as a whole and returns the configuration. services are the names of all that there are, in the order of their start.
+// The error names every problem, each with what to do, and repeats no secret.
+func (s Settings) Parse(services []string) (Config, error) {
 	c := Config{
 		HTTPAddr: s.HTTPAddr, OpsAddr: s.OpsAddr, DataDir: s.DataDir, DatabaseURL: s.DatabaseURL, BrokerURL: s.BrokerURL,
 		SecretKey: s.SecretKey, JWKSURL: s.JWKSURL,
@@ -112,7 +111,7 @@ func (s Settings) Parse() (Config, error) {
 	}
 	var found problems
 	var err error
-	if c.Services, err = parseServices(s.Service); err != nil {
+	if c.Services, err = parseServices(s.Service, services); err != nil {
 		found.add("MILLRACE_SERVICE", "%w", err)
 	}
 	s.checkAddresses(&found)
@@ -129,29 +128,22 @@ func (s Settings) Parse() (Config, error) {
 	return c, errors.Join(found...)
 }
 
-// allServices are the services, in the order in which they are started.
-var allServices = []string{ServiceUser, ServiceOrder, ServiceEvent}
-
 // parseServices reads which services to run: all of them, or names with commas in any order.
-func parseServices(raw string) (services []string, err error) {
+func parseServices(raw string, all []string) (chosen []string, err error) {
 	names := listed(raw)
-	if slices.Contains(names, serviceAll) && len(names) == 1 {
-		return allServices, nil
+	if slices.Equal(names, []string{serviceAll}) {
+		return all, nil
 	}
-	for _, name := range names {
-		if !slices.Contains(allServices, name) {
-			return nil, fmt.Errorf("%q must be all, or one or more of user, order, event with commas", raw)
-		}
+	unknown := func(name string) bool { return !slices.Contains(all, name) }
+	if len(names) == 0 || slices.ContainsFunc(names, unknown) {
+		return nil, fmt.Errorf("%q must be all, or one or more of %s with commas", raw, strings.Join(all, ", "))
 	}
-	if len(names) == 0 {
-		return nil, errors.New("is empty; use all, or one or more of user, order, event with commas")
-	}
-	for _, name := range allServices {
+	for _, name := range all {
 		if slices.Contains(names, name) {
-			services = append(services, name)
+			chosen = append(chosen, name)
 		}
 	}
-	return services, nil
+	return chosen, nil
 }
 
 // problems are what is wrong with the Settings, each with the variable that it is about.

@@ -11,6 +11,8 @@ import (
 	"github.com/millrace/millrace/config"
 )
 
+var services = []string{"user", "order", "event"}
+
 const brokerPassword = "eel-trap-under-the-weir"
 
 func usual() config.Settings {
@@ -22,7 +24,7 @@ func usual() config.Settings {
 
 func TestUsualConfigurationIsGood(t *testing.T) {
 	t.Parallel()
-	c, err := usual().Parse()
+	c, err := usual().Parse(services)
 	require.NoError(t, err)
 	require.Equal(t, []string{"user", "order", "event"}, c.Services)
 	require.True(t, c.Embedded())
@@ -38,7 +40,7 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 		LogFormat: "xml", LogLevel: "loud",
 		TrustedProxies: "10.0.0.0/8,proxy.example", RateLimits: "yes", CORSOrigins: "*",
 	}
-	_, err := s.Parse()
+	_, err := s.Parse(services)
 	require.Error(t, err)
 	for _, name := range []string{
 		"MILLRACE_SERVICE", "MILLRACE_HTTP_ADDR", "MILLRACE_OPS_ADDR", "MILLRACE_DATABASE_URL", "MILLRACE_BROKER_URL",
@@ -82,7 +84,7 @@ func TestRulesBetweenSettings(t *testing.T) {
 			t.Parallel()
 			s := usual()
 			c.change(&s)
-			_, err := s.Parse()
+			_, err := s.Parse(services)
 			require.ErrorContains(t, err, c.says)
 		})
 	}
@@ -92,7 +94,7 @@ func TestTrustedProxiesAreNetworksAndAddresses(t *testing.T) {
 	t.Parallel()
 	s := usual()
 	s.TrustedProxies = "10.1.2.3/8, 192.0.2.7,,fd00::/8"
-	c, err := s.Parse()
+	c, err := s.Parse(services)
 	require.NoError(t, err)
 	require.Equal(t, []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("fd00::/8"),
@@ -117,7 +119,7 @@ func TestOriginsAreWrittenAsBrowsersSendThem(t *testing.T) {
 	} {
 		s := usual()
 		s.CORSOrigins = given
-		c, err := s.Parse()
+		c, err := s.Parse(services)
 		if says == "" {
 			require.NoError(t, err)
 			require.Equal(t, []string{"https://shop.example", "http://localhost:5173", "http://[::1]:8080"}, c.CORSOrigins)
@@ -136,13 +138,13 @@ func TestServicesMayBeSeveral(t *testing.T) {
 		"all": {"user", "order", "event"}, "event": {"event"}, "event,order": {"order", "event"}, " user , order,user": {"user", "order"},
 	} {
 		s.Service = given
-		c, err := s.Parse()
+		c, err := s.Parse(services)
 		require.NoError(t, err, given)
 		require.Equal(t, want, c.Services, given)
 	}
 	for _, given := range []string{"", ",", "all,user", "user,basket", "user order"} {
 		s.Service = given
-		_, err := s.Parse()
+		_, err := s.Parse(services)
 		require.ErrorContains(t, err, "MILLRACE_SERVICE: ", given)
 	}
 }
@@ -179,7 +181,7 @@ func TestUsersOfTheEmbeddedServerNeedGoodPasswordsToo(t *testing.T) {
 		`users = [ {user: millrace, password: "` + brokerPassword + `"} ]`: "the user millrace is Millrace's own",
 	} {
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
-		c, err := s.Parse()
+		c, err := s.Parse(services)
 		if says == "" {
 			require.NoError(t, err)
 			require.False(t, c.EmbeddedNATS.Users.Empty())

@@ -28,7 +28,7 @@ func FuzzConfig(f *testing.F) {
 			SecretKey: testSecret, AdminEmail: "admin@localhost", AdminPassword: adminPassword, RateLimits: "on", LogLevel: "info",
 			LogFormat: "text",
 		}
-		c, err := s.Parse()
+		c, err := s.Parse(services)
 		if err != nil {
 			for _, secret := range []string{testSecret, adminPassword, passwordIn(database), passwordIn(broker)} {
 				if len(secret) > 12 && strings.Contains(err.Error(), secret) {

@@ -36,7 +36,7 @@ func TestPlaceholdersAndShortKeysAreRefusedAsSecretKey(t *testing.T) {
 			t.Parallel()
 			s := usual()
 			s.SecretKey = c.key
-			_, err := s.Parse()
+			_, err := s.Parse(services)
 			require.ErrorContains(t, err, c.says)
 			require.ErrorContains(t, err, "openssl rand -hex 32")
 			require.NotContains(t, err.Error(), c.key)
@@ -77,7 +77,7 @@ func TestPlaceholderPasswordsAreRefused(t *testing.T) {
 			s := usual()
 			s.SecretKey = testSecret
 			c.change(&s)
-			_, err := s.Parse()
+			_, err := s.Parse(services)
 			require.ErrorContains(t, err, c.says)
 			require.NotContains(t, err.Error(), "changeMe")
 		})

@@ -13,11 +13,11 @@ import (
 func TestHeapOfAProcessThatHashesPasswordsGrowsLittle(t *testing.T) {
 	t.Parallel()
 	server := config.Config{Dialect: sqldb.MySQL, Broker: config.BrokerNATS}
-	for service, want := range map[string]int{config.ServiceUser: 100, config.ServiceOrder: 400, config.ServiceEvent: 400} {
+	for service, want := range map[string]int{"user": 100, "order": 400, "event": 400} {
 		server.Services = []string{service}
 		require.Equal(t, want, gcPercentOf(server), service)
 	}
-	server.Services = []string{config.ServiceUser, config.ServiceOrder, config.ServiceEvent}
+	server.Services = []string{"user", "order", "event"}
 	require.Equal(t, 100, gcPercentOf(server))
 	require.Equal(t, 200, gcPercentOf(config.Config{Services: server.Services}), "embedded")
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/millrace/millrace/config"
-	"github.com/millrace/millrace/ports/asyncapi"
 	"github.com/millrace/millrace/ports/rest"
 )
 
@@ -55,6 +54,8 @@ type System struct {
 type Options struct {
 	Version string // of the build, for people
 	Console *Console
+	// Events returns the document of the events that are published, as AsyncAPI, for the version of the API.
+	Events func(version string) ([]byte, error)
 	// Build makes the services that the configuration names. It reaches for no server.
 	Build func(ctx context.Context, p Platform) (System, error)
 }
@@ -63,7 +64,7 @@ type Options struct {
 func Serve(ctx context.Context, cfg config.Config, o Options) error {
 	p := &process{cfg: cfg, log: o.Console.Log, out: o.Console.Out, version: o.Version, registry: prometheus.NewRegistry()}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), o.Console.dropped())
-	if err := p.open(ctx, o.Build); err != nil {
+	if err := p.open(ctx, o); err != nil {
 		return errors.Join(err, p.shut())
 	}
 	err := p.run(ctx)
@@ -75,7 +76,7 @@ func Serve(ctx context.Context, cfg config.Config, o Options) error {
 const apiVersion = "1.0.0"
 
 // open locks the data folder and builds the services.
-func (p *process) open(ctx context.Context, build func(ctx context.Context, p Platform) (System, error)) (err error) {
+func (p *process) open(ctx context.Context, o Options) (err error) {
 	if p.cfg.Embedded() {
 		if p.data, err = LockDataDir(p.cfg.DataDir); err != nil {
 			return err
@@ -90,14 +91,14 @@ func (p *process) open(ctx context.Context, build func(ctx context.Context, p Pl
 	if err != nil {
 		return err
 	}
-	p.System, err = build(ctx, Platform{Config: p.cfg, Secret: secret, Log: p.log, Registry: p.registry, Out: p.out})
+	p.System, err = o.Build(ctx, Platform{Config: p.cfg, Secret: secret, Log: p.log, Registry: p.registry, Out: p.out})
 	if err != nil {
 		return err
 	}
 	p.server = rest.New(rest.Config{
 		Version: apiVersion, Logger: p.log, Verifier: p.Verifier, Registry: p.registry, Checks: p.checks(), OpsApart: p.cfg.OpsAddr != "",
 		TrustedProxies: p.cfg.TrustedProxies, CORSOrigins: p.cfg.CORSOrigins,
-		Events: func() ([]byte, error) { return asyncapi.Document(apiVersion) },
+		Events: func() ([]byte, error) { return o.Events(apiVersion) },
 	})
 	for _, s := range p.Services {
 		s.Routes(rest.ForService(p.server.API(), s.Edge))

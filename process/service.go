@@ -36,9 +36,10 @@ type Service struct {
 	Edge       rest.Service
 	Checks     []rest.Check // of readiness, beside those that every service has
 	Routes     func(api huma.API)
+	Verifier   rest.Verifier // of access tokens, for all services of the process; nil where this one issues none
 	Log        *slog.Logger
 
-	consumers []*Consumer
+	consumers []Consumer
 	prepared  atomic.Bool
 }
 
@@ -221,15 +222,10 @@ func (s *Service) until(ctx context.Context, what string, step func(context.Cont
 	}
 }
 
-// AddConsumers subscribes the service's consumers at its router.
-func (s *Service) AddConsumers(consumers ...*Consumer) error {
-	s.consumers = consumers
-	for _, c := range consumers {
-		if err := s.Router.AddConsumer(c.Name, c.Topics, s.Broker.Subscriber(c.Name), c.Handle, c.Options...); err != nil {
-			return err
-		}
-	}
-	return nil
+// AddConsumer subscribes a consumer at the service's router.
+func (s *Service) AddConsumer(c Consumer) error {
+	s.consumers = append(s.consumers, c)
+	return s.Router.AddConsumer(c.Name, c.Topics, s.Broker.Subscriber(c.Name), c.Handle, c.Options...)
 }
 
 // longWait is how long an event may wait for the broker before something is wrong with it.

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/millrace/millrace/app/contract"
 )
 
 // bookkeepingTimeout bounds each visit of the stack to the consumer's database: counting a failure, giving up.
@@ -32,7 +30,7 @@ type Config struct {
 	GapTimeout    time.Duration // of the inbox; 10 min
 	CloseTimeout  time.Duration // for what runs when the ctx of Run ends; 5 s
 
-	Types   []string              // the event types that metrics name; Millrace's own. All others are "other".
+	Types   []string              // the event types that metrics name; none. All others are "other".
 	Logger  *slog.Logger          // none
 	Metrics prometheus.Registerer // none
 	Now     func() time.Time      // time.Now
@@ -50,12 +48,6 @@ func (c Config) withDefaults() Config {
 	c.HandlingLimit = cmp.Or(c.HandlingLimit, time.Minute)
 	c.GapTimeout = cmp.Or(c.GapTimeout, 10*time.Minute)
 	c.CloseTimeout = cmp.Or(c.CloseTimeout, 5*time.Second)
-	if c.Types == nil {
-		c.Types = []string{
-			contract.TypeUserCreated, contract.TypeUserUpdated, contract.TypeUserDeleted,
-			contract.TypeOrderPlaced, contract.TypeOrderUpdated, contract.TypeOrderCancelled, contract.TypeOrderDeleted,
-		}
-	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -81,6 +81,7 @@ func build(t *testing.T, cfg Config) *rig {
 	t.Helper()
 	r := &rig{feed: newFeed(), ledger: newLedger(), registry: prometheus.NewRegistry(), log: &logbook{}, end: make(chan error, 1)}
 	cfg.Service, cfg.Failures, cfg.Metrics = "order", r.ledger, r.registry
+	cfg.Types = []string{contract.TypeUserCreated}
 	cfg.Logger = slog.New(slog.NewTextHandler(r.log, nil))
 	cfg.Probe = func(context.Context) error {
 		if r.away.Load() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -18,36 +19,43 @@ const about = "The events of Millrace on NATS JetStream: CloudEvents 1.0 in bina
 	"An event reaches every interested consumer at least once, in order per `ce-partitionkey`; `ce-sequence` numbers the events of a " +
 	"key without a gap. Published types only ever gain optional fields: pass over those that you do not know."
 
-// Document gives the document as JSON, the same at every call. version is that of what is described.
-func Document(version string) ([]byte, error) {
+// Described is what the document is about.
+type Described struct {
+	Version   string // of what is described
+	Events    []contract.Publication
+	Consumers []string // that may give a message up, and get it back
+}
+
+// Document returns the document as JSON, the same at every call.
+func Document(of Described) ([]byte, error) {
 	schemas := newSchemas()
 	d := object{
 		"asyncapi":           "3.0.0",
 		"id":                 "urn:millrace:events",
-		"info":               info(version),
+		"info":               info(of.Version),
 		"defaultContentType": "application/json",
 	}
 	channels, operations, messages := object{}, object{}, object{}
-	for _, e := range published {
-		name := e.event.Type()
-		messages[name] = e.message(schemas)
+	for _, e := range of.Events {
+		name := e.Example.Type()
+		messages[name] = describe(e, schemas)
 		channels[name] = object{
-			"address": contract.Topic(name), "title": name, "description": e.says,
+			"address": contract.Topic(name), "title": name, "description": e.Summary,
 			"messages": object{name: reference("components/messages", name)},
 		}
-		operations["publish-"+name] = object{"action": "send", "channel": reference("channels", name), "summary": e.says}
+		operations["publish-"+name] = object{"action": "send", "channel": reference("channels", name), "summary": e.Summary}
 	}
 	for name, way := range sideways {
 		messages[name] = object{
 			"name": name, "title": way.title, "summary": way.says, "contentType": "application/json",
 			"correlationId": reference("components/correlationIds", "request"), "headers": reference("components/schemas", way.headers),
 			"payload":  object{"description": "The payload of the event, byte for byte; what could not be decoded is no JSON."},
-			"examples": []object{{"headers": way.example(), "payload": someUserCreated}},
+			"examples": []object{{"headers": way.example(), "payload": someUserCreated()}},
 		}
 		channels[name] = object{
 			"address": way.address, "title": way.title, "description": way.says, "messages": object{name: reference("components/messages", name)},
 			"parameters": object{"consumer": object{
-				"description": "The durable consumer that gave up", "enum": []string{"order-customers", "event-history"},
+				"description": "The durable consumer that gave up", "enum": of.Consumers,
 			}},
 		}
 		operations[way.action+"-"+name] = object{"action": way.action, "channel": reference("channels", name), "summary": way.says}
@@ -75,13 +83,13 @@ func info(version string) object {
 
 func reference(place, name string) object { return object{"$ref": "#/" + place + "/" + name} }
 
-// message describes an event with its own type and source.
-func (e publication) message(schemas schemas) object {
-	name := e.event.Type()
+// describe describes an event with its own type and source.
+func describe(e contract.Publication, schemas schemas) object {
+	name := e.Example.Type()
 	service, _, _ := strings.Cut(name, ".")
 	source := "/millrace/" + service
 	return object{
-		"name": name, "title": name, "summary": e.says, "contentType": "application/json",
+		"name": name, "title": name, "summary": e.Summary, "contentType": "application/json",
 		"correlationId": reference("components/correlationIds", "request"),
 		"headers": object{"allOf": []any{
 			reference("components/schemas", "EventHeaders"),
@@ -89,18 +97,21 @@ func (e publication) message(schemas schemas) object {
 				contract.MetaType: object{"const": name}, contract.MetaSource: object{"const": source},
 			}},
 		}},
-		"payload":  schemas.payload(e.event),
-		"examples": []object{{"name": name, "headers": someHeaders(name, source, e.event.Key()), "payload": e.event}},
+		"payload":  schemas.payload(e.Example),
+		"examples": []object{{"name": name, "headers": someHeaders(name, source, e.Example.Key()), "payload": e.Example}},
 	}
 }
 
 // someHeaders are those of an example.
 func someHeaders(eventType, source, key string) map[string]string {
 	return contract.Envelope{
-		ID: "0195a1f3-2b1d-7a00-b111-5d2c7e9f0a02", Type: eventType, Source: source, Key: key, Sequence: 3, Time: updated,
+		ID: "0195a1f3-2b1d-7a00-b111-5d2c7e9f0a02", Type: eventType, Source: source, Key: key, Sequence: 3, Time: time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC),
 		CorrelationID: "request-1",
 	}.Metadata()
 }
+
+// someUserCreated is the event of the examples of what was given up.
+func someUserCreated() contract.Event { return contract.UserEvents()[0].Example }
 
 // sideway is where messages go that a consumer gave up, or back to it.
 type sideway struct {
@@ -109,7 +120,7 @@ type sideway struct {
 }
 
 func (w sideway) example() map[string]string {
-	headers := someHeaders(contract.TypeUserCreated, contract.SourceUser, someUserCreated.Key())
+	headers := someHeaders(contract.TypeUserCreated, contract.SourceUser, someUserCreated().Key())
 	maps.Copy(headers, w.more)
 	return headers
 }
