@@ -156,11 +156,10 @@ func (k *Keyring) signing() (keyPair, error) {
 const documentEvery = 10 * time.Second
 
 // Document gives the public keys as a JSON Web Key Set, as it stands at /.well-known/jwks.json. While the database is away it
-// gives the keys as they were.
+// gives the keys as they were, and waits for it no longer than a moment.
 func (k *Keyring) Document(ctx context.Context) ([]byte, error) {
-	if k.now().UnixNano()-k.loaded.Load() >= int64(documentEvery) && k.mu.TryLock() {
-		k.reload(ctx)
-		k.mu.Unlock()
+	if k.age() >= documentEvery {
+		k.await(ctx)
 	}
 	keys := k.opened.Load()
 	if keys == nil {

@@ -3,6 +3,7 @@ package jwks
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -32,11 +33,12 @@ const (
 	loadBurst    = 5
 	retryEvery   = 2 * time.Second
 	refreshEvery = 5 * time.Minute
-	loadTimeout  = 3 * time.Second
+	loadTimeout  = 1500 * time.Millisecond // shorter than retryEvery: a source that hangs is left alone in between
+	patience     = 500 * time.Millisecond  // how long a caller waits for a load
 )
 
 // keySet holds public keys and loads them again when they are old or a token names an unknown one. While they cannot be
-// loaded, the known ones stay good.
+// loaded, the known ones stay good. A load is shared by all who wait for it, and nobody waits for it whose key is known.
 type keySet struct {
 	load loadKeys
 	now  func() time.Time
@@ -44,10 +46,11 @@ type keySet struct {
 	keys   atomic.Pointer[map[string]ed25519.PublicKey]
 	loaded atomic.Int64 // when, in nanoseconds; 0: never
 
-	mu     sync.Mutex // of one load at a time
-	budget *rate.Limiter
-	tried  time.Time
-	failed error // of the last try
+	mu      sync.Mutex
+	running chan struct{} // closed at the end of the load that runs; nil: none does
+	budget  *rate.Limiter
+	tried   time.Time
+	failed  error // of the last load; nil where it succeeded
 }
 
 type loadKeys func(ctx context.Context) (map[string]ed25519.PublicKey, error)
@@ -56,29 +59,28 @@ func (s *keySet) begin(load loadKeys, now func() time.Time) {
 	s.load, s.now, s.budget = load, now, rate.NewLimiter(rate.Every(retryEvery), loadBurst)
 }
 
-// Key implements KeySource.
+// Key implements KeySource. It waits for a load only where the key is not known, and not for long.
 func (s *keySet) Key(ctx context.Context, id string) (ed25519.PublicKey, error) {
 	if key, ok := s.known(id); ok {
-		if s.now().UnixNano()-s.loaded.Load() < int64(refreshEvery) || !s.mu.TryLock() {
-			return key, nil
-		}
-		s.reload(ctx)
-		s.mu.Unlock()
-	} else {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if _, ok := s.known(id); !ok { // another token may have brought it
+		if s.age() >= refreshEvery {
 			s.reload(ctx)
 		}
-		if _, ok := s.known(id); !ok && s.failed != nil {
-			return nil, errKeysAway.Because(s.failed)
-		}
+		return key, nil
 	}
+	ended := s.await(ctx)
 	if key, ok := s.known(id); ok {
 		return key, nil
 	}
+	if !ended {
+		return nil, errKeysAway.Because(errLoading)
+	}
+	if err := s.failure(); err != nil {
+		return nil, errKeysAway.Because(err)
+	}
 	return nil, errUnknownKey
 }
+
+var errLoading = errors.New("the public keys are still being loaded")
 
 func (s *keySet) known(id string) (ed25519.PublicKey, bool) {
 	keys := s.keys.Load()
@@ -89,23 +91,66 @@ func (s *keySet) known(id string) (ed25519.PublicKey, bool) {
 	return key, ok
 }
 
-// reload loads the keys unless that was tried just now. The request that asks may go away meanwhile; others wait for the
-// answer too, so it is not its context that ends the load.
-func (s *keySet) reload(ctx context.Context) {
+// age returns how long ago the keys were loaded.
+func (s *keySet) age() time.Duration { return time.Duration(s.now().UnixNano() - s.loaded.Load()) }
+
+// failure returns why the last load failed; nil where it succeeded, or none has ended yet.
+func (s *keySet) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// await has the keys loaded and waits for that, for at most patience and while ctx lasts. It reports whether no load runs any more.
+func (s *keySet) await(ctx context.Context) bool {
+	running := s.reload(ctx)
+	if running == nil {
+		return true
+	}
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	select {
+	case <-running:
+		return true
+	case <-enough.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// reload begins to load the keys, unless a load runs or it is too early for one, and returns a channel that is closed when the load that runs
+// has ended; nil where none does. ctx does not end the load: others wait for it too.
+func (s *keySet) reload(ctx context.Context) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != nil {
+		return s.running
+	}
 	now := s.now()
 	if s.failed != nil && now.Sub(s.tried) < retryEvery || !s.budget.AllowN(now, 1) {
-		return
+		return nil
 	}
-	s.tried = now
+	s.tried, s.running = now, make(chan struct{})
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
-	defer cancel()
+	go func() { // ends within loadTimeout
+		defer cancel()
+		s.loadOnce(ctx)
+	}()
+	return s.running
+}
+
+func (s *keySet) loadOnce(ctx context.Context) {
 	keys, err := s.load(ctx)
-	if err != nil {
-		s.failed = fmt.Errorf("load the public keys: %w", err)
-		return
+	if err == nil {
+		s.set(keys)
+	} else {
+		err = fmt.Errorf("load the public keys: %w", err)
 	}
-	s.failed = nil
-	s.set(keys)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = err
+	close(s.running)
+	s.running = nil
 }
 
 func (s *keySet) set(keys map[string]ed25519.PublicKey) {

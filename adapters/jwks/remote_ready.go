@@ -11,54 +11,48 @@ import (
 var errKeysStale = fault.New(fault.Unavailable, "keys_stale",
 	"The keys that check access tokens could not be renewed for a while. The known ones stay good.")
 
-// Ready reports whether there are keys, and fetches them where there are none: without any, no token can be checked. Once there are some
-// it never fails again.
+// Ready reports whether there are keys, from what is known: without any, no token can be checked. Where there are none it has them fetched
+// and does not wait for that. Once there are some it never fails again.
 func (r *Remote) Ready(ctx context.Context) error {
 	if r.keys.Load() != nil {
 		return nil
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.keys.Load() == nil {
-		r.reload(ctx)
+	r.reload(ctx)
+	if err := r.failure(); err != nil {
+		return errKeysAway.Because(err)
 	}
 	if r.keys.Load() == nil {
-		return errKeysAway.Because(r.failed)
+		return errKeysAway.Because(errLoading)
 	}
 	return nil
 }
 
-// Fresh reports whether the keys are as new as they should be, and renews them if not. It fails while they cannot be fetched: the known
-// ones stay good, but tokens signed with a newer one are refused.
+// Fresh reports whether the keys are as new as they should be, from what is known. Where they are not it has them fetched and does not wait
+// for that. It fails while they cannot be fetched: the known ones stay good, but tokens signed with a newer one are refused.
 func (r *Remote) Fresh(ctx context.Context) error {
-	if r.keys.Load() == nil || r.fresh() || !r.mu.TryLock() { // there are none yet, or somebody else is about it
+	if r.keys.Load() == nil || r.age() < refreshEvery { // there are none yet: Ready says so
 		return nil
 	}
-	defer r.mu.Unlock()
-	if r.reload(ctx); !r.fresh() {
-		return errKeysStale.Because(r.failed)
+	r.reload(ctx)
+	if err := r.failure(); err != nil {
+		return errKeysStale.Because(err)
 	}
 	return nil
 }
 
-func (r *Remote) fresh() bool { return r.now().UnixNano()-r.loaded.Load() < int64(refreshEvery) }
-
-// Run fetches the first keys, for as long as it takes or until ctx ends, so that the first caller need not wait for them and a wrong
-// address is in the log at once.
+// Run keeps the keys fresh until ctx ends: the first are there before anybody needs them, a wrong address is in the log at once, and a key
+// that was withdrawn is forgotten also where no token comes.
 func (r *Remote) Run(ctx context.Context, log *slog.Logger) error {
 	again := time.NewTicker(retryEvery)
 	defer again.Stop()
 	for told := false; ; {
-		err := r.Ready(ctx)
-		switch {
-		case err == nil && told:
-			log.InfoContext(ctx, "the public keys were fetched")
-			return nil
-		case err == nil || ctx.Err() != nil:
-			return nil
-		case !told:
+		if err := r.fetched(ctx); err != nil && ctx.Err() == nil && r.keys.Load() == nil && !told {
 			log.WarnContext(ctx, "the public keys cannot be fetched; until then nobody's access token can be checked", "error", err)
 			told = true
+		}
+		if told && r.keys.Load() != nil {
+			log.InfoContext(ctx, "the public keys were fetched")
+			told = false
 		}
 		select {
 		case <-ctx.Done():
@@ -66,4 +60,18 @@ func (r *Remote) Run(ctx context.Context, log *slog.Logger) error {
 		case <-again.C:
 		}
 	}
+}
+
+// fetched has the keys fetched where they are not fresh, and waits for that until ctx ends.
+func (r *Remote) fetched(ctx context.Context) error {
+	if r.keys.Load() != nil && r.age() < refreshEvery {
+		return nil
+	}
+	if running := r.reload(ctx); running != nil {
+		select {
+		case <-running:
+		case <-ctx.Done():
+		}
+	}
+	return r.failure()
 }

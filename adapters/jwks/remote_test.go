@@ -69,7 +69,7 @@ func TestRemoteKeys(t *testing.T) {
 			_, err = jwks.NewVerifier(remote, f.clock.now).Verify(t.Context(), f.issue(t))
 			require.NoError(t, err)
 		}
-		require.Greater(t, s.fetched.Load(), int32(1), "and are asked for again")
+		require.Eventually(t, func() bool { return s.fetched.Load() > 1 }, waitFor, tick, "and are asked for again")
 	})
 
 	t.Run("never had are no fault of the caller, and are had once the user service is back", func(t *testing.T) {
