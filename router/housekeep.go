@@ -5,43 +5,95 @@ import (
 	"time"
 )
 
-// purgePause lets others at the database between two steps of a purge.
-const purgePause = 100 * time.Millisecond
+const (
+	// purgePause lets others at the database between two steps of a purge.
+	purgePause = 100 * time.Millisecond
+	// surveyShare bounds how much of its time a replica spends on counting what waits: a backlog of millions is counted less often.
+	surveyShare = 20
+)
 
-// housekeep counts the backlog and deletes what was acknowledged long ago, until the tenure is over or ctx ends.
-func (r *Relay) housekeep(ctx context.Context, t *tenure) {
-	for t.holds() {
-		if b, err := r.cfg.Outbox.Backlog(ctx); err == nil && t.holds() {
-			r.metrics.waiting(b, r.cfg.Now())
+// survey counts what waits until ctx ends, with the lease or without: a backlog that nobody publishes must be seen.
+func (r *Relay) survey(ctx context.Context) {
+	for ctx.Err() == nil {
+		began := r.cfg.Now()
+		if b, err := r.cfg.Outbox.Backlog(ctx); err == nil {
 			r.oldest.Store(&b.Oldest)
+			r.metrics.counted(b.Rows)
 		}
-		r.purge(ctx, t)
+		r.metrics.aged(r.Waiting()) // also where the count failed: what was there goes on waiting
+		wait(ctx, nil, max(r.cfg.Survey, surveyShare*r.cfg.Now().Sub(began)))
+	}
+}
+
+// Waiting is how long the oldest row has been waiting, as of the last survey.
+func (r *Relay) Waiting() time.Duration {
+	oldest := r.oldest.Load()
+	if oldest == nil || oldest.IsZero() {
+		return 0
+	}
+	return max(r.cfg.Now().Sub(*oldest), 0)
+}
+
+// keepPurging deletes what was acknowledged long ago, until the tenure is over or ctx ends.
+func (r *Relay) keepPurging(ctx context.Context, t *tenure) {
+	failing := false
+	for t.holds() {
+		err := r.purge(ctx, t)
+		if err != nil && ctx.Err() == nil && !failing {
+			r.log.WarnContext(ctx, "published rows could not be purged", "error", err)
+		}
+		failing = err != nil
 		if !wait(ctx, t.over, r.cfg.Survey) {
 			return
 		}
 	}
 }
 
-// Waiting is how long the oldest row has been waiting, as of the last look of the relay that holds the lease; nothing elsewhere.
-func (r *Relay) Waiting() time.Duration {
-	oldest := r.oldest.Load()
-	if oldest == nil || oldest.IsZero() {
-		return 0
+// purge deletes in small steps. While the broker is away nothing is deleted: it may come back without its last messages.
+func (r *Relay) purge(ctx context.Context, t *tenure) error {
+	for t.holds() && r.cfg.Broker.Connected() {
+		n, err := r.purgeStep(ctx, t)
+		if err != nil || n < int64(r.cfg.PurgeStep) || !wait(ctx, t.over, purgePause) {
+			return err
+		}
 	}
-	return r.cfg.Now().Sub(*oldest)
+	return nil
 }
 
-// purge deletes in small steps. While the broker is away nothing is deleted, nor before its tail was compared: it may come back without
-// its last messages.
-func (r *Relay) purge(ctx context.Context, t *tenure) {
-	for t.holds() && r.cfg.Broker.Connected() && r.compared.Load() {
-		n, err := r.cfg.Outbox.Purge(ctx, r.cfg.Keep, r.cfg.PurgeStep)
-		if err != nil && ctx.Err() == nil {
-			r.log.WarnContext(ctx, "published rows could not be purged", "error", err)
-		}
-		r.metrics.purged.Add(float64(n))
-		if err != nil || n < int64(r.cfg.PurgeStep) || !wait(ctx, t.over, purgePause) {
-			return
+func (r *Relay) purgeStep(ctx context.Context, t *tenure) (deleted int64, err error) {
+	ctx, cancel := t.reading(ctx)
+	defer cancel()
+	rows, err := r.cfg.Outbox.Purgeable(ctx, r.cfg.Keep, r.cfg.PurgeStep)
+	if err == nil && len(rows) > 0 && !r.compared.Load() {
+		rows, err = r.held(ctx, t, rows)
+	}
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	deleted, err = r.cfg.Outbox.Purge(ctx, rows)
+	r.metrics.purged.Add(float64(deleted))
+	return deleted, err
+}
+
+// held returns those of rows that the broker still has, without waiting for its tail to be compared: a stream loses messages at its end, so
+// one that has the row with the highest place has the others.
+func (r *Relay) held(ctx context.Context, t *tenure, rows []Published) (held []Published, err error) {
+	highest := map[string]Published{}
+	for _, row := range rows {
+		if stream := streamOf(row.Topic); row.StreamSequence > highest[stream].StreamSequence {
+			highest[stream] = row
 		}
 	}
+	has := map[string]bool{}
+	for stream, row := range highest {
+		if has[stream], err = r.holds(ctx, t, row); err != nil {
+			return nil, err
+		}
+	}
+	for _, row := range rows {
+		if has[streamOf(row.Topic)] {
+			held = append(held, row)
+		}
+	}
+	return held, nil
 }

@@ -74,6 +74,9 @@ func (m *marker) store(ctx context.Context, rows []Published) bool {
 	}
 	for n := 1; ; n++ {
 		err := m.mark(ctx, rows)
+		if !errors.Is(err, ErrLeaseLost) && ctx.Err() == nil {
+			m.relay.failed(marking, err)
+		}
 		if err == nil {
 			ids := make([]int64, len(rows))
 			for i, row := range rows {

@@ -60,19 +60,20 @@ type Outbox interface {
 	// Release ends the lease of epoch, if it still stands, so that another may take it at once.
 	Release(ctx context.Context, epoch int64) error
 
-	// Pending reads up to limit unacknowledged rows behind the row after, by ID, without a lock. It ends with the row that makes them
-	// PageBytes long.
-	Pending(ctx context.Context, after int64, limit int) ([]Pending, error)
+	// Pending reads unacknowledged rows of streams behind the row after, by ID, without a lock: of each stream up to limit, and no more than
+	// up to the row that makes them PageBytes long. more says that there may be rows behind the last one.
+	Pending(ctx context.Context, streams []string, after int64, limit int) (rows []Pending, more bool, err error)
 	// Mark stores the acknowledgements of rows. The error is ErrLeaseLost, and nothing is stored, where epoch is over.
 	Mark(ctx context.Context, epoch int64, rows []Published) error
 	// Unmark makes rows pending again. The error is ErrLeaseLost, and nothing is stored, where epoch is over.
 	Unmark(ctx context.Context, epoch int64, rows []Published) error
-	// Tail reads up to limit acknowledged rows of the stream that takes topics with prefix ("events."), with a stream sequence
-	// below before, the highest first.
-	Tail(ctx context.Context, prefix string, before uint64, limit int) ([]Published, error)
-	// Purge deletes up to limit rows that were acknowledged longer than age ago.
-	Purge(ctx context.Context, age time.Duration, limit int) (deleted int64, err error)
-	// Backlog counts what waits.
+	// Tail reads up to limit acknowledged rows of a stream with a stream sequence below before, the highest first.
+	Tail(ctx context.Context, stream string, before uint64, limit int) ([]Published, error)
+	// Purgeable reads up to limit rows that were acknowledged longer than age ago.
+	Purgeable(ctx context.Context, age time.Duration, limit int) ([]Published, error)
+	// Purge deletes those of rows that are still acknowledged.
+	Purge(ctx context.Context, rows []Published) (deleted int64, err error)
+	// Backlog counts what waits. It needs no lease.
 	Backlog(ctx context.Context) (Backlog, error)
 	// Wake receives after each commit that added rows. It is never closed and drops signals nobody waited for but the last.
 	Wake() <-chan struct{}

@@ -5,6 +5,12 @@ import (
 	"log/slog"
 )
 
+// request asks for the rows of some streams behind the row after.
+type request struct {
+	streams []string
+	after   int64
+}
+
 // page is the answer to one read of the outbox.
 type page struct {
 	after int64
@@ -16,7 +22,7 @@ type page struct {
 // reader reads pages of the outbox beside the publishing.
 type reader struct {
 	relay    *Relay
-	requests chan int64 // the row after which the page begins
+	requests chan request
 	pages    chan *page
 	log      *slog.Logger
 	limit    int // rows in the next page
@@ -24,7 +30,7 @@ type reader struct {
 }
 
 func newReader(r *Relay) *reader {
-	return &reader{relay: r, requests: make(chan int64, 1), pages: make(chan *page, 1), log: r.log, limit: r.cfg.Page}
+	return &reader{relay: r, requests: make(chan request, 1), pages: make(chan *page, 1), log: r.log, limit: r.cfg.Page}
 }
 
 // start works until ctx ends; then the channel that it gives is closed.
@@ -36,26 +42,27 @@ func (d *reader) start(ctx context.Context) <-chan struct{} {
 			select {
 			case <-ctx.Done():
 				return
-			case after := <-d.requests:
-				d.pages <- d.read(ctx, after)
+			case wanted := <-d.requests:
+				d.pages <- d.read(ctx, wanted)
 			}
 		}
 	}()
 	return done
 }
 
-func (d *reader) read(ctx context.Context, after int64) *page {
-	ctx, cancel := context.WithTimeout(ctx, d.relay.cfg.LeaseTTL)
+func (d *reader) read(ctx context.Context, wanted request) *page {
+	limited, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	p := &page{after: after}
-	p.rows, p.err = d.relay.cfg.Outbox.Pending(ctx, after, d.limit)
-	cut := sizeOf(p.rows) >= PageBytes
-	p.more = cut || len(p.rows) == d.limit
+	p := &page{after: wanted.after}
+	p.rows, p.more, p.err = d.relay.cfg.Outbox.Pending(limited, wanted.streams, wanted.after, d.limit)
 	switch {
-	case cut: // what is asked for and not taken is read all the same
-		d.limit = len(p.rows)
+	case p.more && sizeOf(p.rows) >= PageBytes: // what is asked for and not taken is read all the same
+		d.limit = max(min(d.limit, len(p.rows)), 1)
 	case p.more:
 		d.limit = min(2*d.limit, d.relay.cfg.Page)
+	}
+	if ctx.Err() == nil {
+		d.relay.failed(reading, p.err)
 	}
 	return p
 }

@@ -16,31 +16,31 @@ type shelf struct {
 	asked        []int
 }
 
-func (s *shelf) Pending(_ context.Context, after int64, limit int) (pending []Pending, err error) {
+func (s *shelf) Pending(_ context.Context, _ []string, after int64, limit int) (pending []Pending, more bool, err error) {
 	s.asked = append(s.asked, limit)
 	for id := after + 1; id <= int64(s.rows) && len(pending) < limit && sizeOf(pending) < PageBytes; id++ {
 		pending = append(pending, Pending{ID: id, Payload: make([]byte, s.length)})
 	}
-	return pending, nil
+	return pending, len(pending) == limit || sizeOf(pending) >= PageBytes, nil
 }
 
 func TestPageOfLongRowsIsShortAndNotTheLast(t *testing.T) {
 	t.Parallel()
 	s := &shelf{rows: 40, length: PageBytes / 16}
-	d := newReader(&Relay{cfg: RelayConfig{Outbox: s, Page: 500, LeaseTTL: time.Minute}})
-	first := d.read(t.Context(), 0)
+	d := newReader(&Relay{cfg: RelayConfig{Outbox: s, Page: 500, LeaseTTL: time.Minute, Now: time.Now}})
+	first := d.read(t.Context(), request{})
 	require.Len(t, first.rows, 16)
 	require.True(t, first.more, "cut short")
-	require.True(t, d.read(t.Context(), 16).more)
-	last := d.read(t.Context(), 32)
+	require.True(t, d.read(t.Context(), request{after: 16}).more)
+	last := d.read(t.Context(), request{after: 32})
 	require.Len(t, last.rows, 8)
 	require.False(t, last.more)
 	require.Equal(t, []int{500, 16, 16}, s.asked, "no more is asked for than is taken")
 
 	s.length = 1
 	for range 8 {
-		require.Len(t, d.read(t.Context(), 0).rows, min(40, s.asked[len(s.asked)-1]))
+		require.Len(t, d.read(t.Context(), request{}).rows, min(40, s.asked[len(s.asked)-1]))
 	}
 	require.Equal(t, 32, s.asked[4], "more again once rows are short")
-	require.False(t, d.read(t.Context(), 0).more)
+	require.False(t, d.read(t.Context(), request{}).more)
 }

@@ -17,9 +17,10 @@ type Relay struct {
 	cfg     RelayConfig
 	log     *slog.Logger
 	metrics *relayMetrics
-	oldest  atomic.Pointer[time.Time] // when the oldest waiting row was stored; nil without the lease
+	oldest  atomic.Pointer[time.Time] // when the oldest waiting row was stored, as of the last survey
 
 	compared atomic.Bool // the broker's tail was compared over this connection; before that, rows it may have lost are not purged
+	troubles troubles
 }
 
 // NewRelay makes a Relay. The error says what is missing from cfg.
@@ -43,6 +44,9 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 // Run works until ctx ends. Then it waits a moment for acknowledgements, stores their marks and releases the lease, so that another
 // takes over at once. A database or a broker that is away is no reason to end: rows wait. The error is always nil.
 func (r *Relay) Run(ctx context.Context) error {
+	var survey sync.WaitGroup
+	survey.Go(func() { r.survey(ctx) })
+	defer survey.Wait()
 	quiet := false
 	for ctx.Err() == nil {
 		t, err := r.acquire(ctx)
@@ -78,32 +82,51 @@ func (r *Relay) lead(ctx context.Context, t *tenure) {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // what was begun is finished when ctx ends
 	var helpers sync.WaitGroup
 	helpers.Go(func() { r.keep(work, t) })
-	helpers.Go(func() { r.housekeep(work, t) })
+	helpers.Go(func() { r.keepPurging(work, t) })
 	defer helpers.Wait()
 	defer stop()
 	r.log.InfoContext(ctx, "relay holds the lease", "epoch", t.epoch)
 	r.metrics.lease.Set(1)
 	defer r.metrics.resigned()
-	defer r.oldest.Store(nil)
+	defer r.troubles.clear()
 
-	known, low := map[string]*failing{}, map[string]uint64{}
+	known, low, breakers := map[string]*failing{}, map[string]uint64{}, newBreakers(r.log)
+	failures := 0 // of comparisons, one behind the other
 	for ctx.Err() == nil && t.holds() {
 		if !r.awaitBroker(ctx, t) {
 			break
 		}
 		held, err := r.checkTail(work, t, low)
 		if err != nil {
-			r.log.WarnContext(ctx, "relay cannot compare the outbox with the broker", "error", err)
-			wait(ctx, t.over, r.cfg.Poll)
+			failures++
+			r.notCompared(ctx, err, failures)
+			wait(ctx, t.over, growing(r.cfg.Poll, breakMax, failures))
 			continue
 		}
+		failures = 0
+		r.failed(comparing, nil)
 		r.compared.Store(true)
-		s := newStretch(r, t, known, held)
+		s := newStretch(r, t, known, breakers, held)
 		s.run(ctx, work)
 		known, low = s.w.failingOn(r.cfg.Now()), s.water.end()
 		r.compared.Store(false)
 	}
 	r.resign(work, t)
+}
+
+// notCompared tells of a comparison that failed: the first time, and about once a minute as long as it goes on.
+func (r *Relay) notCompared(ctx context.Context, err error, failures int) {
+	if ctx.Err() != nil {
+		return
+	}
+	t := Trouble{Since: r.cfg.Now(), Err: err}
+	if e, ok := errors.AsType[*brokerError](err); ok {
+		t.Stream = e.stream
+	}
+	r.troubles.set(comparing, t)
+	if failures%int(retell/breakMax) == 1 {
+		r.log.WarnContext(ctx, "relay cannot compare the outbox with the broker", "error", err)
+	}
 }
 
 // resign releases a lease that still stands.

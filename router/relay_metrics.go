@@ -10,6 +10,7 @@ import (
 // relayMetrics are those of one service's relay.
 type relayMetrics struct {
 	lease, backlog, oldest, held        prometheus.Gauge
+	refused                             map[string]prometheus.Gauge // by stream
 	published, failed, unmarked, purged prometheus.Counter
 }
 
@@ -27,22 +28,38 @@ func newRelayMetrics(reg prometheus.Registerer, service string) (*relayMetrics, 
 	}
 	m := &relayMetrics{
 		lease:     gauge("millrace_relay_lease", "1 in the process that holds the lease of the service's outbox."),
-		backlog:   gauge("millrace_outbox_backlog", "Outbox rows that no broker acknowledged, at the holder of the lease."),
-		oldest:    gauge("millrace_outbox_oldest_seconds", "Age of the oldest of them."),
+		backlog:   gauge("millrace_outbox_backlog", "Outbox rows that no broker acknowledged. Each replica counts them, with the lease or without."),
+		oldest:    gauge("millrace_outbox_oldest_seconds", "Age of the oldest outbox row that no broker acknowledged."),
 		held:      gauge("millrace_outbox_held_keys", "Keys held back because a row of theirs could not be published."),
 		published: counter("millrace_outbox_published_total", "Outbox rows that the broker acknowledged."),
 		failed:    counter("millrace_outbox_failed_total", "Publications that failed, or whose outcome is not known."),
 		unmarked:  counter("millrace_outbox_unmarked_total", "Acknowledged rows that the broker had lost, published again."),
 		purged:    counter("millrace_outbox_purged_total", "Acknowledged rows deleted after the time they are kept for."),
 	}
+	streaming, err := register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "millrace_outbox_refused", Help: "1 while the broker refuses what is published to the stream.",
+	}, []string{"service", "stream"}))
+	if errs = append(errs, err); err == nil {
+		m.refused = map[string]prometheus.Gauge{}
+		for _, stream := range streams {
+			m.refused[stream] = streaming.WithLabelValues(service, stream)
+		}
+	}
 	return m, errors.Join(errs...)
 }
 
-func (m *relayMetrics) waiting(b Backlog, now time.Time) {
-	m.backlog.Set(float64(b.Rows))
-	m.oldest.Set(0)
-	if !b.Oldest.IsZero() {
-		m.oldest.Set(max(now.Sub(b.Oldest), 0).Seconds())
+// counted takes a count of what waits.
+func (m *relayMetrics) counted(rows int64) { m.backlog.Set(float64(rows)) }
+
+// aged takes the age of the oldest row; 0 where none waits.
+func (m *relayMetrics) aged(age time.Duration) { m.oldest.Set(age.Seconds()) }
+
+// refusing takes whether a stream refuses what is published to it.
+func (m *relayMetrics) refusing(stream string, refused bool) {
+	if g := m.refused[stream]; g != nil && refused {
+		g.Set(1)
+	} else if g != nil {
+		g.Set(0)
 	}
 }
 
@@ -50,5 +67,7 @@ func (m *relayMetrics) waiting(b Backlog, now time.Time) {
 func (m *relayMetrics) resigned() {
 	m.lease.Set(0)
 	m.held.Set(0)
-	m.waiting(Backlog{}, time.Time{})
+	for stream := range m.refused {
+		m.refusing(stream, false)
+	}
 }

@@ -394,11 +394,11 @@ func (p *partition) Renew(ctx context.Context, epoch int64, ttl time.Duration) e
 	return p.table.Renew(ctx, epoch, ttl)
 }
 
-func (p *partition) Pending(ctx context.Context, after int64, limit int) ([]Pending, error) {
+func (p *partition) Pending(ctx context.Context, streams []string, after int64, limit int) ([]Pending, bool, error) {
 	if err := p.hang(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return p.table.Pending(ctx, after, limit)
+	return p.table.Pending(ctx, streams, after, limit)
 }
 
 func (p *partition) Mark(ctx context.Context, epoch int64, rows []Published) error {
@@ -508,10 +508,10 @@ type pausingTable struct {
 	marks atomic.Int32
 }
 
-func (p *pausingTable) Pending(ctx context.Context, after int64, limit int) ([]Pending, error) {
-	rows, err := p.table.Pending(ctx, after, limit)
+func (p *pausingTable) Pending(ctx context.Context, streams []string, after int64, limit int) ([]Pending, bool, error) {
+	rows, more, err := p.table.Pending(ctx, streams, after, limit)
 	p.read()
-	return rows, err
+	return rows, more, err
 }
 
 func (p *pausingTable) Mark(ctx context.Context, epoch int64, rows []Published) error {

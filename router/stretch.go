@@ -8,6 +8,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/fault"
 )
 
 // stretch is a time of publishing by one holder over one connection. What it knows dies with it, except for the keys that keep failing.
@@ -41,10 +42,13 @@ type result struct {
 	err            error
 }
 
-func newStretch(r *Relay, t *tenure, failing map[string]*failing, held map[string]Published) *stretch {
+func newStretch(r *Relay, t *tenure, known map[string]*failing, breakers breakers, held map[string]Published) *stretch {
 	began := r.cfg.Now()
+	w := newWindow(r.cfg.Window, known)
+	w.breakers = breakers
+	breakers.settle()
 	return &stretch{
-		Relay: r, t: t, began: began, w: newWindow(r.cfg.Window, failing), water: newHighWater(r.cfg.Broker, held, began),
+		Relay: r, t: t, began: began, w: w, water: newHighWater(r.cfg.Broker, held, began),
 		outcomes: newMailbox[result](), marker: newMarker(r, t), reader: newReader(r), due: true,
 	}
 }
@@ -142,7 +146,7 @@ func (s *stretch) advance() {
 	if s.passing || !due || now.Sub(s.passed) < s.distance() || s.w.full() {
 		return
 	}
-	s.w.startPass()
+	s.w.startPass(now)
 	s.passing, s.due, s.passed, s.taken = true, false, now, 0
 	s.read(0)
 }
@@ -158,7 +162,7 @@ func (s *stretch) distance() time.Duration {
 
 func (s *stretch) read(after int64) {
 	s.w.beginRead()
-	s.reader.requests <- after
+	s.reader.requests <- request{streams: s.w.streams(), after: after}
 }
 
 // turn puts a page into work. The one behind it is read meanwhile.
@@ -218,12 +222,10 @@ func (s *stretch) settleOutcomes(goOn bool) {
 	var done []Published
 	for _, o := range s.outcomes.take(0) {
 		if o.err != nil {
-			s.metrics.failed.Inc()
-			s.failures.add(s.log, o.err, now)
-			s.w.failed(o.id, now)
+			s.notPublished(o, now)
 			continue
 		}
-		p, next, ok := s.w.acked(o.id, o.streamSequence)
+		p, next, ok := s.w.acked(o.id, o.streamSequence, now)
 		if !ok {
 			continue
 		}
@@ -238,6 +240,27 @@ func (s *stretch) settleOutcomes(goOn bool) {
 	}
 	if len(done) > 0 {
 		s.marker.acked.put(done...)
+	}
+	s.report()
+}
+
+// notPublished takes a publication that failed. What makes the broker or its stream unavailable holds for the rows of other keys as well.
+func (s *stretch) notPublished(o result, now time.Time) {
+	s.metrics.failed.Inc()
+	if fault.KindOf(o.err) == fault.Unavailable {
+		s.failures.any = true
+		s.w.refused(o.id, o.err, now)
+		return
+	}
+	s.failures.add(s.log, o.err, now)
+	s.w.failed(o.id, now)
+}
+
+// report tells readiness and metrics which streams refuse messages.
+func (s *stretch) report() {
+	for stream, b := range s.w.breakers {
+		s.metrics.refusing(stream, b.refusing() != nil)
+		s.troubles.set(stream, Trouble{Stream: stream, Since: b.since, Err: b.refusing()})
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -137,19 +136,21 @@ func (o *table) Release(_ context.Context, epoch int64) error {
 	return nil
 }
 
-func (o *table) Pending(_ context.Context, after int64, limit int) ([]Pending, error) {
-	rows := o.page(after, limit)
+func (o *table) Pending(_ context.Context, streams []string, after int64, limit int) (rows []Pending, more bool, err error) {
+	if len(streams) > 0 {
+		rows = o.page(streams, after, limit)
+	}
 	<-time.After(o.latency)
-	return rows, nil
+	return rows, len(rows) == limit, nil
 }
 
-func (o *table) page(after int64, limit int) []Pending {
+func (o *table) page(streams []string, after int64, limit int) []Pending {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.reads++
 	var rows []Pending
 	for id := max(after, 0) + 1; id <= o.lastID && len(rows) < limit; id++ {
-		if e := o.rows[id]; e != nil && e.sequence == 0 {
+		if e := o.rows[id]; e != nil && e.sequence == 0 && slices.Contains(streams, streamOf(e.Topic)) {
 			rows = append(rows, e.Pending)
 		}
 	}
@@ -181,12 +182,12 @@ func (o *table) Unmark(_ context.Context, epoch int64, rows []Published) error {
 	return nil
 }
 
-func (o *table) Tail(_ context.Context, prefix string, before uint64, limit int) ([]Published, error) {
+func (o *table) Tail(_ context.Context, stream string, before uint64, limit int) ([]Published, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var rows []Published
 	for id, e := range o.rows {
-		if e.sequence != 0 && e.sequence < before && strings.HasPrefix(e.Topic, prefix) {
+		if e.sequence != 0 && e.sequence < before && streamOf(e.Topic) == stream {
 			rows = append(rows, Published{ID: id, MessageID: e.MessageID, Topic: e.Topic, StreamSequence: e.sequence})
 		}
 	}
@@ -194,14 +195,24 @@ func (o *table) Tail(_ context.Context, prefix string, before uint64, limit int)
 	return rows[:min(limit, len(rows))], nil
 }
 
-func (o *table) Purge(_ context.Context, age time.Duration, limit int) (int64, error) {
+func (o *table) Purgeable(_ context.Context, age time.Duration, limit int) (over []Published, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for id, e := range o.rows {
+		if len(over) < limit && e.sequence != 0 && o.now().Sub(e.published) > age {
+			over = append(over, Published{ID: id, MessageID: e.MessageID, Topic: e.Topic, StreamSequence: e.sequence})
+		}
+	}
+	return over, nil
+}
+
+func (o *table) Purge(_ context.Context, rows []Published) (n int64, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.purges++
-	var n int64
-	for id, e := range o.rows {
-		if n < int64(limit) && e.sequence != 0 && o.now().Sub(e.published) > age {
-			delete(o.rows, id)
+	for _, row := range rows {
+		if e := o.rows[row.ID]; e != nil && e.sequence != 0 {
+			delete(o.rows, row.ID)
 			n++
 		}
 	}

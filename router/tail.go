@@ -4,11 +4,22 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
+	"time"
 )
 
 // streams are those that a relay publishes to: each takes the topics that begin with its name and a dot.
 var streams = []string{"events", "poison", "requeue"}
+
+// Streams returns the names of the streams that a relay publishes to, as topics begin with them.
+func Streams() []string { return slices.Clone(streams) }
+
+// IsTopic reports whether a relay publishes rows of this topic.
+func IsTopic(topic string) bool {
+	stream, rest, _ := strings.Cut(topic, ".")
+	return rest != "" && slices.Contains(streams, stream)
+}
 
 func streamOf(topic string) string {
 	stream, _, _ := strings.Cut(topic, ".")
@@ -17,6 +28,10 @@ func streamOf(topic string) string {
 
 // tailStep is how many rows of a tail are read at once.
 const tailStep = 100
+
+// readTimeout bounds one read of the outbox, and one question to the broker about its tail. They change nothing, so they need not end with
+// what is left of the lease.
+const readTimeout = 10 * time.Second
 
 // checkTail finds acknowledged rows that the broker lost with the end of a stream, as after a power failure, and makes them pending
 // again. It looks from each stream's last place down to the first row that the broker still has, below the place in low where there is
@@ -27,7 +42,7 @@ func (r *Relay) checkTail(ctx context.Context, t *tenure, low map[string]uint64)
 	for _, stream := range streams {
 		before := uint64(math.MaxInt64) // what fits a database's column
 		for more := true; more; {
-			rows, err := r.tail(ctx, t, stream+".", before)
+			rows, err := r.tail(ctx, t, stream, before)
 			if err != nil {
 				return nil, err
 			}
@@ -50,12 +65,12 @@ func (r *Relay) checkTail(ctx context.Context, t *tenure, low map[string]uint64)
 	return held, nil
 }
 
-func (r *Relay) tail(ctx context.Context, t *tenure, prefix string, before uint64) ([]Published, error) {
-	ctx, cancel := t.within(ctx)
+func (r *Relay) tail(ctx context.Context, t *tenure, stream string, before uint64) ([]Published, error) {
+	ctx, cancel := t.reading(ctx)
 	defer cancel()
-	rows, err := r.cfg.Outbox.Tail(ctx, prefix, before, tailStep)
+	rows, err := r.cfg.Outbox.Tail(ctx, stream, before, tailStep)
 	if err != nil {
-		return nil, fmt.Errorf("read the tail of %s: %w", prefix, err)
+		return nil, fmt.Errorf("read the tail of %s: %w", stream, err)
 	}
 	return rows, nil
 }
@@ -68,13 +83,11 @@ type comparison struct {
 }
 
 func (r *Relay) compare(ctx context.Context, t *tenure, rows []Published, low uint64) (c comparison, err error) {
-	ctx, cancel := t.within(ctx)
-	defer cancel()
 	for _, row := range rows {
-		held, err := r.cfg.Broker.Holds(ctx, row.Topic, row.StreamSequence, row.MessageID)
+		held, err := r.holds(ctx, t, row)
 		switch {
 		case err != nil:
-			return c, fmt.Errorf("ask the broker for place %d of %s: %w", row.StreamSequence, row.Topic, err)
+			return c, &brokerError{stream: streamOf(row.Topic), err: err}
 		case !held:
 			c.lost = append(c.lost, row)
 			continue
@@ -87,6 +100,29 @@ func (r *Relay) compare(ctx context.Context, t *tenure, rows []Published, low ui
 		}
 	}
 	return c, nil
+}
+
+// brokerError is one of the broker, where others are the database's.
+type brokerError struct {
+	stream string
+	err    error
+}
+
+// Error implements error.
+func (e *brokerError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *brokerError) Unwrap() error { return e.err }
+
+// holds asks the broker for one row.
+func (r *Relay) holds(ctx context.Context, t *tenure, row Published) (bool, error) {
+	ctx, cancel := t.reading(ctx)
+	defer cancel()
+	held, err := r.cfg.Broker.Holds(ctx, row.Topic, row.StreamSequence, row.MessageID)
+	if err != nil {
+		return false, fmt.Errorf("ask the broker for place %d of %s: %w", row.StreamSequence, row.Topic, err)
+	}
+	return held, nil
 }
 
 func (r *Relay) unmark(ctx context.Context, t *tenure, rows []Published) error {

@@ -56,6 +56,24 @@ func (t *tenure) within(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(ctx, t.left())
 }
 
+// reading gives a context for what changes nothing: it has time of its own, and ends with the tenure all the same.
+func (t *tenure) reading(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ended := make(chan struct{})
+	go func() {
+		select {
+		case <-t.over:
+			cancel()
+		case <-ctx.Done():
+		}
+		close(ended)
+	}()
+	return ctx, func() {
+		cancel()
+		<-ended
+	}
+}
+
 // keep renews the lease until the tenure is over or ctx ends.
 func (r *Relay) keep(ctx context.Context, t *tenure) {
 	pause := r.cfg.Renew

@@ -2,7 +2,9 @@ package router
 
 import (
 	"cmp"
+	"log/slog"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -42,12 +44,14 @@ type window struct {
 	rows     map[int64]*windowRow // what must not be taken again
 	lanes    map[string]*lane
 	failing  map[string]*failing
+	breakers breakers
 	inFlight int
 	queued   int // rows that follow one in flight
 	unmarked int // acknowledged rows whose mark is not stored
 	bytes    int
 
 	passed         map[string]bool // keys that this pass left something out of, and must take nothing more of
+	omitted        map[string]bool // streams that this pass left something out of
 	seen, seenLast map[int64]bool  // rows deferred in this pass, in the one before
 	again          bool            // another pass would find something to take
 
@@ -75,6 +79,7 @@ type failing struct {
 	failures int
 	until    time.Time
 	asked    bool // a pass for it was asked for
+	stream   bool // the stream refused its row, which may have been any: the pause ends when the stream takes messages again
 }
 
 // retirement is a batch of marked rows that a read which began before the mark may still show.
@@ -86,7 +91,8 @@ type retirement struct {
 func newWindow(limit int, known map[string]*failing) *window {
 	return &window{
 		limit: limit, rows: map[int64]*windowRow{}, lanes: map[string]*lane{}, failing: known,
-		passed: map[string]bool{}, seen: map[int64]bool{}, seenLast: map[int64]bool{},
+		breakers: newBreakers(slog.New(slog.DiscardHandler)),
+		passed:   map[string]bool{}, omitted: map[string]bool{}, seen: map[int64]bool{}, seenLast: map[int64]bool{},
 	}
 }
 
@@ -100,12 +106,28 @@ func laneOf(p Pending) string {
 	return stream + "/" + p.Key
 }
 
-// startPass begins a pass over the outbox from its lowest ID.
-func (w *window) startPass() {
+// startPass begins a pass over the outbox from its lowest ID. Streams that take nothing for now are left out of it.
+func (w *window) startPass(now time.Time) {
 	clear(w.passed)
+	clear(w.omitted)
+	for stream, b := range w.breakers {
+		if !b.allows(now) {
+			w.omitted[stream] = true
+		}
+	}
 	w.seen, w.seenLast = w.seenLast, w.seen
 	clear(w.seen)
 	w.again = false
+}
+
+// streams returns those whose rows the pass may still take. One that was left out stays so: of its keys the pass would miss the first rows.
+func (w *window) streams() (open []string) {
+	for _, stream := range streams {
+		if !w.omitted[stream] {
+			open = append(open, stream)
+		}
+	}
+	return open
 }
 
 // passIsLong reports that the pass has deferred so many rows that another should begin.
@@ -129,11 +151,16 @@ func (w *window) full() bool {
 // later, or is left for another pass. first says that the row is on the pass's first page.
 func (w *window) take(p Pending, first bool, now time.Time) bool {
 	key := laneOf(p)
-	if w.rows[p.ID] != nil || w.passed[key] {
+	if w.rows[p.ID] != nil || w.passed[key] || w.omitted[streamOf(p.Topic)] {
 		return false
 	}
 	if f := w.failing[key]; f != nil && now.Before(f.until) {
 		w.passed[key] = true
+		return false
+	}
+	b := w.breakers.of(p.Topic)
+	if !b.allows(now) {
+		w.omitted[b.stream] = true
 		return false
 	}
 	l := w.lanes[key]
@@ -161,6 +188,7 @@ func (w *window) take(p Pending, first bool, now time.Time) bool {
 	}
 	l.current = p.ID
 	w.inFlight++
+	b.inFlight++
 	return true
 }
 
@@ -184,7 +212,7 @@ func inOrder(a, b Pending) int {
 
 // acked takes the acknowledgement of a row. next, if any, follows it and is to be published now. ok is false for a row that waits
 // for none.
-func (w *window) acked(id int64, streamSequence uint64) (done Published, next *Pending, ok bool) {
+func (w *window) acked(id int64, streamSequence uint64, now time.Time) (done Published, next *Pending, ok bool) {
 	r := w.rows[id]
 	if r == nil || r.acked {
 		return Published{}, nil, false
@@ -195,6 +223,9 @@ func (w *window) acked(id int64, streamSequence uint64) (done Published, next *P
 	}
 	r.acked = true
 	w.inFlight--
+	b := w.breakers.of(r.row.Topic)
+	b.inFlight--
+	w.recovered(b, now)
 	w.unmarked++
 	w.bytes -= len(r.row.Payload)
 	r.row.Payload, r.row.Encoded = nil, nil
@@ -207,21 +238,70 @@ func (w *window) acked(id int64, streamSequence uint64) (done Published, next *P
 		w.queued--
 		w.inFlight++
 		next = &p
+		open := b.allows(now)
+		b.inFlight++
+		if !open { // a pass finds it again
+			w.putBack(p.ID)
+			w.again, next = true, nil
+		}
 	} else if l.skipped {
 		l.skipped, w.again = false, true
 	}
 	return Published{ID: id, MessageID: r.row.MessageID, Topic: r.row.Topic, StreamSequence: streamSequence}, next, true
 }
 
-// failed takes the failure of a row. The row and what follows it are forgotten, so that a key which fails for long costs no memory;
-// a pass finds them again after a pause of the key's own.
-func (w *window) failed(id int64, now time.Time) {
-	r := w.rows[id]
-	if r == nil || r.acked || w.lanes[r.lane].current != id {
+// recovered tells a breaker of an acknowledgement, and ends the pauses that the keys of its stream have for its sake.
+func (w *window) recovered(b *breaker, now time.Time) {
+	if b.refusals == 0 {
 		return
 	}
+	w.again = true // more may be taken now
+	if !b.acked(w.limit, now) {
+		return
+	}
+	for key, f := range w.failing {
+		if f.stream && strings.HasPrefix(key, b.stream) {
+			delete(w.failing, key)
+		}
+	}
+}
+
+// failed takes the failure of a row. The row and what follows it are forgotten, so that a key which fails for long costs no memory;
+// a pass finds them again after a pause of the key's own.
+func (w *window) failed(id int64, now time.Time) { w.hold(id, false, now) }
+
+// refused takes the failure of a row that is its stream's.
+func (w *window) refused(id int64, err error, now time.Time) {
+	r := w.rows[id]
+	if r == nil || !w.hold(id, true, now) {
+		return
+	}
+	w.breakers.of(r.row.Topic).refused(err, now)
+}
+
+// hold puts a row back and begins a pause of its key.
+func (w *window) hold(id int64, stream bool, now time.Time) bool {
+	r := w.rows[id]
+	if r == nil || r.acked || w.lanes[r.lane].current != id {
+		return false
+	}
+	w.putBack(id)
+	f := w.failing[r.lane]
+	if f == nil {
+		f = &failing{}
+		w.failing[r.lane] = f
+	}
+	f.failures++
+	f.until, f.asked, f.stream = now.Add(growing(failMin, failMax, f.failures)), false, stream
+	return true
+}
+
+// putBack forgets the row of a key that is being published, and what follows it.
+func (w *window) putBack(id int64) {
+	r := w.rows[id]
 	l := w.lanes[r.lane]
 	w.inFlight--
+	w.breakers.of(r.row.Topic).inFlight--
 	w.drop(id)
 	for _, p := range l.queue {
 		w.drop(p.ID)
@@ -230,13 +310,6 @@ func (w *window) failed(id int64, now time.Time) {
 	l.current, l.queue, l.skipped = 0, nil, false
 	l.last = max(r.row.Sequence-1, 0)
 	w.passed[r.lane] = true
-	f := w.failing[r.lane]
-	if f == nil {
-		f = &failing{}
-		w.failing[r.lane] = f
-	}
-	f.failures++
-	f.until, f.asked = now.Add(growing(failMin, failMax, f.failures)), false
 }
 
 // marked takes the news that the marks of rows are stored. They are forgotten as soon as no read can show them any more.
@@ -284,8 +357,8 @@ func (w *window) retryDue(now time.Time) {
 func (w *window) failingOn(now time.Time) map[string]*failing {
 	known := map[string]*failing{}
 	for key, f := range w.failing {
-		if f.failures > lasting && now.Sub(f.until) < failMax && len(known) < maxLasting {
-			known[key] = &failing{failures: f.failures, until: f.until}
+		if (f.failures > lasting || f.stream) && now.Sub(f.until) < failMax && len(known) < maxLasting {
+			known[key] = &failing{failures: f.failures, until: f.until, stream: f.stream}
 		}
 	}
 	return known

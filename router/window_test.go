@@ -19,7 +19,7 @@ func row(id int64, key string, sequence int64) Pending {
 
 func ack(t *testing.T, w *window, id int64) *Pending {
 	t.Helper()
-	_, next, ok := w.acked(id, uint64(id))
+	_, next, ok := w.acked(id, uint64(id), noon)
 	require.True(t, ok)
 	return next
 }
@@ -27,7 +27,7 @@ func ack(t *testing.T, w *window, id int64) *Pending {
 func TestWindowPublishesOneRowOfAKeyAtATimeInOrder(t *testing.T) {
 	t.Parallel()
 	w := newWindow(10, map[string]*failing{})
-	w.startPass()
+	w.startPass(noon)
 	require.True(t, w.take(row(1, "a", 1), true, noon))
 	require.False(t, w.take(row(3, "a", 3), true, noon))
 	require.False(t, w.take(row(2, "a", 2), true, noon), "sequence decides, not the order of finding")
@@ -43,7 +43,7 @@ func TestWindowPublishesOneRowOfAKeyAtATimeInOrder(t *testing.T) {
 func TestWindowKeepsStreamsApartAndRowsWithoutAKey(t *testing.T) {
 	t.Parallel()
 	w := newWindow(10, map[string]*failing{})
-	w.startPass()
+	w.startPass(noon)
 	poison := row(2, "a", 0)
 	poison.Topic = "poison.order-customers"
 	require.True(t, w.take(row(1, "a", 1), true, noon))
@@ -55,16 +55,16 @@ func TestWindowKeepsStreamsApartAndRowsWithoutAKey(t *testing.T) {
 func TestWindowTakesNoRowTwice(t *testing.T) {
 	t.Parallel()
 	w := newWindow(10, map[string]*failing{})
-	w.startPass()
+	w.startPass(noon)
 	w.beginRead()
 	require.True(t, w.take(row(1, "a", 1), true, noon))
 	require.False(t, w.take(row(1, "a", 1), true, noon), "unacknowledged")
 	w.endRead()
 	ack(t, w, 1)
-	_, _, again := w.acked(1, 1)
+	_, _, again := w.acked(1, 1, noon)
 	require.False(t, again, "an acknowledgement counts once")
 
-	w.startPass()
+	w.startPass(noon)
 	w.beginRead() // shows row 1, because its mark is not stored yet
 	w.marked([]int64{1})
 	require.False(t, w.take(row(1, "a", 1), true, noon), "the read began before the mark was stored")
@@ -78,7 +78,7 @@ func TestWindowTakesNoRowTwice(t *testing.T) {
 func TestWindowHoldsAFailingKeyOnly(t *testing.T) {
 	t.Parallel()
 	w := newWindow(10, map[string]*failing{})
-	w.startPass()
+	w.startPass(noon)
 	require.True(t, w.take(row(1, "a", 1), true, noon))
 	require.False(t, w.take(row(2, "a", 2), true, noon))
 	w.failed(1, noon)
@@ -87,19 +87,19 @@ func TestWindowHoldsAFailingKeyOnly(t *testing.T) {
 	require.False(t, w.take(row(3, "a", 3), true, noon.Add(time.Hour)), "not in the pass that has the failed row behind it")
 	require.True(t, w.take(row(4, "b", 1), true, noon))
 
-	w.startPass()
+	w.startPass(noon)
 	require.False(t, w.take(row(1, "a", 1), true, noon.Add(99*time.Millisecond)))
 	w.retryDue(noon.Add(99 * time.Millisecond))
 	require.False(t, w.again)
 	w.retryDue(noon.Add(100 * time.Millisecond))
 	require.True(t, w.again, "a pass is wanted once its pause is over")
 
-	w.startPass()
+	w.startPass(noon)
 	require.True(t, w.take(row(1, "a", 1), true, noon.Add(100*time.Millisecond)))
 	w.failed(1, noon.Add(100*time.Millisecond))
-	w.startPass()
+	w.startPass(noon)
 	require.False(t, w.take(row(1, "a", 1), true, noon.Add(299*time.Millisecond)), "the pause grows")
-	w.startPass()
+	w.startPass(noon)
 	require.True(t, w.take(row(1, "a", 1), true, noon.Add(300*time.Millisecond)))
 	ack(t, w, 1)
 	require.Zero(t, w.held())
@@ -108,7 +108,7 @@ func TestWindowHoldsAFailingKeyOnly(t *testing.T) {
 func TestWindowDoubtsRowsBehindThePageThatMightHaveMissedTheirPredecessor(t *testing.T) {
 	t.Parallel()
 	w := newWindow(10, map[string]*failing{})
-	w.startPass()
+	w.startPass(noon)
 	require.True(t, w.take(row(1, "z", 1), true, noon))
 	require.True(t, w.take(row(50, "first", 1), false, noon), "nothing precedes number 1")
 	require.True(t, w.take(row(51, "unnumbered", 0), false, noon))
@@ -117,7 +117,7 @@ func TestWindowDoubtsRowsBehindThePageThatMightHaveMissedTheirPredecessor(t *tes
 	require.False(t, w.take(row(62, "z", 3), false, noon), "number 2 is missing")
 	require.True(t, w.again)
 
-	w.startPass() // and there it is
+	w.startPass(noon) // and there it is
 	require.True(t, w.take(row(20, "a", 6), true, noon))
 	require.False(t, w.take(row(60, "a", 7), false, noon))
 	require.False(t, w.take(row(61, "a", 8), false, noon))
@@ -128,23 +128,23 @@ func TestWindowDoubtsRowsBehindThePageThatMightHaveMissedTheirPredecessor(t *tes
 func TestWindowTakesADoubtfulRowAtItsSecondSight(t *testing.T) {
 	t.Parallel()
 	w := newWindow(10, map[string]*failing{})
-	w.startPass()
+	w.startPass(noon)
 	require.False(t, w.take(row(60, "a", 7), false, noon))
-	w.startPass()
+	w.startPass(noon)
 	require.True(t, w.take(row(60, "a", 7), false, noon), "its predecessor would have been seen")
 	require.False(t, w.take(row(70, "a", 8), false, noon), "it waits behind, without doubt: it follows the one before")
 	require.EqualValues(t, 70, ack(t, w, 60).ID)
-	w.startPass()
+	w.startPass(noon)
 	require.False(t, w.take(row(80, "b", 3), false, noon))
-	w.startPass()
-	w.startPass()
+	w.startPass(noon)
+	w.startPass(noon)
 	require.False(t, w.take(row(80, "b", 3), false, noon), "a sight two passes ago says nothing")
 }
 
 func TestWindowBoundsWhatItRemembers(t *testing.T) {
 	t.Parallel()
 	w := newWindow(40, map[string]*failing{})
-	w.startPass()
+	w.startPass(noon)
 	for id := range int64(maxFollowers + 100) {
 		w.take(row(id+1, "hot", id+1), true, noon)
 	}
@@ -157,7 +157,7 @@ func TestWindowBoundsWhatItRemembers(t *testing.T) {
 	require.True(t, w.again, "a pass finds the rest")
 
 	w = newWindow(4, map[string]*failing{})
-	w.startPass()
+	w.startPass(noon)
 	for id := range int64(4 * backlogRate) {
 		require.False(t, w.full())
 		require.True(t, w.take(row(id+1, "", 0), true, noon))
@@ -169,7 +169,7 @@ func TestWindowBoundsWhatItRemembers(t *testing.T) {
 	require.False(t, w.full(), "rows that wait for the end of a read do not, because the read may wait for room")
 
 	w = newWindow(4, map[string]*failing{})
-	w.startPass()
+	w.startPass(noon)
 	for id := range int64(4*backlogRate + 1) {
 		require.False(t, w.full())
 		w.take(row(id+1, "hot", id+1), true, noon)
@@ -179,7 +179,7 @@ func TestWindowBoundsWhatItRemembers(t *testing.T) {
 	require.False(t, w.full())
 
 	w = newWindow(4, map[string]*failing{})
-	w.startPass()
+	w.startPass(noon)
 	for id := range int64(4) {
 		require.False(t, w.full())
 		require.True(t, w.take(row(id+1, strconv.FormatInt(id, 10), 1), true, noon))
@@ -189,7 +189,7 @@ func TestWindowBoundsWhatItRemembers(t *testing.T) {
 	require.False(t, w.full())
 
 	w = newWindow(4, map[string]*failing{})
-	w.startPass()
+	w.startPass(noon)
 	big := row(1, "a", 1)
 	big.Payload = make([]byte, maxBytes)
 	require.True(t, w.take(big, true, noon))
@@ -202,7 +202,7 @@ func TestKeyThatFailsForLongIsTriedEverMoreSeldom(t *testing.T) {
 	t.Parallel()
 	w, now := newWindow(10, map[string]*failing{}), noon
 	fail := func() {
-		w.startPass()
+		w.startPass(noon)
 		require.True(t, w.take(row(1, "a", 1), true, now))
 		w.failed(1, now)
 	}
@@ -217,12 +217,12 @@ func TestKeyThatFailsForLongIsTriedEverMoreSeldom(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, w.held(), "known in the next stretch, too")
-	w.startPass()
+	w.startPass(noon)
 	require.False(t, w.take(row(1, "a", 1), true, now.Add(time.Minute)))
 	require.True(t, w.take(row(2, "b", 1), true, now), "others go on")
 	w.retryDue(now.Add(failMax))
 	require.True(t, w.again)
-	w.startPass()
+	w.startPass(noon)
 	require.True(t, w.take(row(1, "a", 1), true, now.Add(failMax)))
 	ack(t, w, 1)
 	require.Empty(t, w.failingOn(now))

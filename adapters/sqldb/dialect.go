@@ -71,6 +71,15 @@ func (d Dialect) Limit(n int) string {
 	return ""
 }
 
+// UseIndex follows the name of a table in a SELECT that must be planned with one index, whatever the statistics say of the table: they are
+// out of date after every bulk change.
+func (d Dialect) UseIndex(name string) string {
+	if d == MySQL {
+		return " FORCE INDEX (" + name + ")"
+	}
+	return " INDEXED BY " + name
+}
+
 // now is the database's clock, in microseconds.
 func (d Dialect) now() string {
 	if d == MySQL {

@@ -83,6 +83,9 @@ const maxEntry = 960 << 10
 // Add stores m with tx. Metadata that a broker refuses is quoted: the row would wait for ever, and nobody could take it away. The error is
 // contract.ErrTooLarge for a message that the broker could not take.
 func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
+	if !router.IsTopic(m.Topic) {
+		return fmt.Errorf("no stream takes the topic %q", m.Topic) // no relay would ever read the row
+	}
 	if !isPublishable(m.Metadata) {
 		m.Metadata = publishable(m.Metadata)
 	}
@@ -100,43 +103,3 @@ func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
 
 // Wake implements router.Outbox.
 func (o *Outbox) Wake() <-chan struct{} { return o.db.wake }
-
-// Pending implements router.Outbox.
-func (o *Outbox) Pending(ctx context.Context, after int64, limit int) (pending []router.Pending, err error) {
-	rows, err := o.db.Query(ctx, `SELECT id, message_id, topic, partition_key, sequence, metadata, payload, created_at
-		FROM outbox WHERE stream_sequence IS NULL AND id > ? ORDER BY id LIMIT ?`, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for size := 0; size < router.PageBytes && rows.Next(); {
-		var (
-			p         router.Pending
-			id        uuid.UUID
-			createdAt int64
-		)
-		if err := rows.Scan(&p.ID, &id, &p.Topic, &p.Key, &p.Sequence, &p.Encoded, &p.Payload, &createdAt); err != nil {
-			return nil, fmt.Errorf("read the outbox: %w", err)
-		}
-		p.MessageID, p.CreatedAt = id.String(), FromMicros(createdAt)
-		pending = append(pending, p)
-		size += len(p.Payload) + len(p.Encoded)
-	}
-	return pending, rows.Err()
-}
-
-// Backlog implements router.Outbox.
-func (o *Outbox) Backlog(ctx context.Context) (router.Backlog, error) {
-	var (
-		b      router.Backlog
-		oldest int64
-	)
-	err := o.db.QueryRow(ctx, `SELECT COUNT(*), COALESCE(MIN(created_at), 0) FROM outbox WHERE stream_sequence IS NULL`).Scan(&b.Rows, &oldest)
-	if err != nil {
-		return b, fmt.Errorf("count the outbox: %w", err)
-	}
-	if oldest > 0 {
-		b.Oldest = FromMicros(oldest)
-	}
-	return b, nil
-}

@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -69,10 +68,10 @@ func (o *Outbox) change(
 }
 
 // Tail implements router.Outbox.
-func (o *Outbox) Tail(ctx context.Context, prefix string, before uint64, limit int) ([]router.Published, error) {
+func (o *Outbox) Tail(ctx context.Context, stream string, before uint64, limit int) ([]router.Published, error) {
 	highest := int64(min(before, 1<<63-1)) //nolint:gosec // bounded on the same line
-	rows, err := o.db.Query(ctx, `SELECT id, message_id, topic, stream_sequence FROM outbox
-		WHERE stream_sequence < ? AND topic LIKE ? ORDER BY stream_sequence DESC LIMIT ?`, highest, prefix+"%", limit)
+	rows, err := o.db.Query(ctx, "SELECT id, message_id, topic, stream_sequence"+o.byStream()+
+		" AND stream_sequence < ? ORDER BY stream_sequence DESC LIMIT ?", stream, highest, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -86,60 +85,4 @@ func scanPublished(r Scanner) (p router.Published, err error) {
 	}
 	p.MessageID = id.String()
 	return p, nil
-}
-
-// Purge implements router.Outbox.
-func (o *Outbox) Purge(ctx context.Context, age time.Duration, limit int) (deleted int64, err error) {
-	ids, err := o.purgeable(ctx, Micros(o.cfg.Now().Add(-age)), limit)
-	if err != nil || len(ids) == 0 {
-		return 0, err
-	}
-	err = o.db.aside(ctx, func(ctx context.Context, tx *Tx) error {
-		deleted, err = tx.Exec(ctx, "DELETE FROM outbox WHERE id IN "+Placeholders(len(ids))+" AND stream_sequence IS NOT NULL"+
-			o.db.dialect.Limit(len(ids)), ids...)
-		return err
-	})
-	return deleted, err
-}
-
-// purgeable gives up to limit rows that were published before. Rows are published about in the order of their IDs, so it looks at the
-// oldest and stops where all of them are fresh: an hour of published rows are millions, which no purge may read to find that nothing is
-// over.
-func (o *Outbox) purgeable(ctx context.Context, before int64, limit int) (ids []any, err error) {
-	for after := int64(0); ; {
-		rows, err := o.oldest(ctx, after, before, limit)
-		if err != nil {
-			return nil, err
-		}
-		found := len(ids)
-		for _, r := range rows {
-			if r.over && len(ids) < limit {
-				ids = append(ids, r.id)
-			}
-		}
-		if len(ids) == found || len(ids) == limit || len(rows) < limit {
-			return ids, nil
-		}
-		after = rows[len(rows)-1].id
-	}
-}
-
-type publishedRow struct {
-	id   int64
-	over bool
-}
-
-// oldest reads published rows by their IDs. COALESCE keeps the databases from an index by which they would have to sort all of them.
-func (o *Outbox) oldest(ctx context.Context, after, publishedBefore int64, limit int) ([]publishedRow, error) {
-	rows, err := o.db.Query(ctx, `SELECT id, published_at < ? FROM outbox WHERE id > ? AND COALESCE(stream_sequence, 0) > 0
-		ORDER BY id LIMIT ?`, publishedBefore, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	return Collect(rows, func(r Scanner) (row publishedRow, err error) {
-		if err := r.Scan(&row.id, &row.over); err != nil {
-			return row, fmt.Errorf("read the outbox: %w", err)
-		}
-		return row, nil
-	})
 }

@@ -105,7 +105,7 @@ func TestPurgeLeavesARowThatIsMadePendingMeanwhile(t *testing.T) {
 	release := k.holding("UPDATE outbox SET stream_sequence = NULL, published_at = NULL WHERE sequence = 1")
 	purged := make(chan error, 1)
 	go func() {
-		_, err := k.outbox.Purge(context.Background(), time.Hour, 10)
+		_, err := k.purge(time.Hour, 10)
 		purged <- err
 	}()
 	require.Eventually(t, func() bool { return k.waiting() == 1 }, waitFor, tick)
@@ -132,7 +132,7 @@ func TestMarksAndPurgesWaitForNoWriter(t *testing.T) {
 		require.NoError(t, <-done)
 	}
 	free("mark", func(ctx context.Context) error { return k.outbox.Mark(ctx, epoch, marks) })
-	free("purge", func(ctx context.Context) error { _, err := k.outbox.Purge(ctx, -time.Hour, len(marks)); return err })
+	free("purge", func(ctx context.Context) error { _, err := k.purge(-time.Hour, len(marks)); return err })
 }
 
 // The relay pages by ID, and tells rows apart by it: one that comes back would be a row that it has dealt with.
@@ -140,7 +140,7 @@ func TestIDsOfPurgedRowsDoNotComeBack(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		last := k.published(2, k.lease())[1]
 		k.clock.advance(2 * time.Hour)
-		deleted, err := k.outbox.Purge(t.Context(), time.Hour, 10)
+		deleted, err := k.purge(time.Hour, 10)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, deleted)
 		require.NoError(t, k.publish(t.Context(), 3))
@@ -172,7 +172,7 @@ func TestPurgeReadsNoMoreThanItsStepWhereNothingIsOver(t *testing.T) {
 		}
 		all := quickest(func() { count(t, k.db, "SELECT COUNT(*) FROM outbox WHERE published_at < 0") })
 		step := quickest(func() {
-			deleted, err := k.outbox.Purge(t.Context(), time.Hour, 100)
+			deleted, err := k.purge(time.Hour, 100)
 			require.NoError(t, err)
 			require.Zero(t, deleted)
 		})
@@ -197,7 +197,7 @@ func TestPurgeLooksBehindRowsThatWait(t *testing.T) {
 		}
 		require.NoError(t, k.outbox.Mark(t.Context(), epoch, marks))
 		k.clock.advance(2 * time.Hour)
-		deleted, err := k.outbox.Purge(t.Context(), time.Hour, step)
+		deleted, err := k.purge(time.Hour, step)
 		require.NoError(t, err)
 		require.EqualValues(t, over, deleted)
 		require.Len(t, k.pending(), held)

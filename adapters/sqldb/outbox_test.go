@@ -25,9 +25,18 @@ func (k *keeper) publish(ctx context.Context, sequence int64) error {
 }
 
 func (k *keeper) pending() []router.Pending {
-	rows, err := k.outbox.Pending(k.t.Context(), 0, 1000)
+	rows, _, err := k.outbox.Pending(k.t.Context(), router.Streams(), 0, 1000)
 	require.NoError(k.t, err)
 	return rows
+}
+
+// purge deletes what was acknowledged longer than age ago, as the relay does.
+func (k *keeper) purge(age time.Duration, limit int) (int64, error) {
+	rows, err := k.outbox.Purgeable(context.Background(), age, limit)
+	if err != nil {
+		return 0, err
+	}
+	return k.outbox.Purge(context.Background(), rows)
 }
 
 func (k *keeper) lease() int64 {
@@ -121,23 +130,23 @@ func TestMarkedAreExactlyTheRowsNamed(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, router.Backlog{Rows: n / 3, Oldest: k.clock.now()}, backlog)
 
-		tail, err := k.outbox.Tail(t.Context(), "events.", 1<<63, 10)
+		tail, err := k.outbox.Tail(t.Context(), "events", 1<<63, 10)
 		require.NoError(t, err)
 		require.Len(t, tail, 10)
 		require.Equal(t, marks[len(marks)-1], tail[0])
 		require.Equal(t, marks[len(marks)-10], tail[9])
-		tail, err = k.outbox.Tail(t.Context(), "poison.", 1<<63, 10)
+		tail, err = k.outbox.Tail(t.Context(), "poison", 1<<63, 10)
 		require.NoError(t, err)
 		require.Empty(t, tail)
 
 		require.NoError(t, k.outbox.Unmark(t.Context(), epoch, marks[:2]))
 		require.Len(t, k.pending(), n/3+2)
 
-		deleted, err := k.outbox.Purge(t.Context(), time.Hour, 100)
+		deleted, err := k.purge(time.Hour, 100)
 		require.NoError(t, err)
 		require.Zero(t, deleted, "nothing is an hour old")
 		k.clock.advance(time.Hour + time.Second)
-		deleted, err = k.outbox.Purge(t.Context(), time.Hour, 100)
+		deleted, err = k.purge(time.Hour, 100)
 		require.NoError(t, err)
 		require.EqualValues(t, 100, deleted)
 		require.Len(t, k.pending(), n/3+2, "what waits is never purged")
@@ -287,8 +296,9 @@ func TestPageOfTheOutboxIsBoundedInBytes(t *testing.T) {
 		}
 		first := k.pending()
 		require.Less(t, len(first), n)
-		rest, err := k.outbox.Pending(t.Context(), first[len(first)-1].ID, 1000)
+		rest, more, err := k.outbox.Pending(t.Context(), router.Streams(), first[len(first)-1].ID, 1000)
 		require.NoError(t, err)
+		require.False(t, more)
 		require.Len(t, rest, n-len(first))
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/user/command"
 	"github.com/millrace/millrace/app/user/usertest"
+	"github.com/millrace/millrace/router"
 )
 
 func TestStorePassesTheSuite(t *testing.T) {
@@ -46,7 +47,7 @@ func fixture(t *testing.T, url string) usertest.Fixture {
 // published reads the whole outbox: no relay empties it here.
 func published(t *testing.T, outbox *sqldb.Outbox) (events []contract.Envelope) {
 	t.Helper()
-	pending, err := outbox.Pending(t.Context(), 0, 100_000)
+	pending, _, err := outbox.Pending(t.Context(), router.Streams(), 0, 100_000)
 	require.NoError(t, err)
 	for _, p := range pending {
 		metadata, err := p.Metadata()

@@ -64,7 +64,7 @@ func poisonQueue(t *testing.T, b Bench) []event.Poison {
 
 func sentBack(t *testing.T, b Bench) []router.Pending {
 	t.Helper()
-	pending, err := b.Outbox.Pending(t.Context(), 0, 100)
+	pending, _, err := b.Outbox.Pending(t.Context(), router.Streams(), 0, 100)
 	require.NoError(t, err)
 	return pending
 }

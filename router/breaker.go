@@ -1,0 +1,113 @@
+package router
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Bounds of the pause of a stream that refuses what is published to it: so long it is noticed at the latest that it takes messages again.
+const (
+	breakMin = 100 * time.Millisecond
+	breakMax = 2 * time.Second
+	retell   = time.Minute // between two lines about a stream that goes on refusing
+)
+
+// breaker is the circuit breaker of one stream. A broker may refuse a whole stream: it is full, its disk is, its leader is away, nobody
+// answers. Then the pause is the stream's and not each key's, or every new key would be one more publication that is tried in vain.
+//
+// Behind a pause one row is tried. Each acknowledgement doubles how many may be on their way, so that a stream that takes little is sent
+// little.
+type breaker struct {
+	stream string
+	log    *slog.Logger
+
+	refusals int // since the stream was last seen to take what it is sent; 0: closed
+	limit    int // rows that may be on their way, while refusals > 0
+	inFlight int
+	until    time.Time // no row is published before
+	since    time.Time // the first of the refusals
+	cause    error     // of the last one
+	told     time.Time // when the last line about refusals was written
+	open     bool      // no line about the end followed it
+}
+
+// allows reports whether another row may be published to the stream.
+func (b *breaker) allows(now time.Time) bool {
+	return b.refusals == 0 || b.inFlight < b.limit && !now.Before(b.until)
+}
+
+// refused takes the failure of a publication. Those that were on their way when a pause began are the same failure.
+func (b *breaker) refused(err error, now time.Time) {
+	if b.refusals == 0 {
+		b.since = now
+	}
+	b.cause = err
+	if now.Before(b.until) {
+		return
+	}
+	b.refusals++
+	b.limit, b.until = 1, now.Add(growing(breakMin, breakMax, b.refusals))
+	if b.told.IsZero() || now.Sub(b.told) >= retell {
+		b.told, b.open = now, true
+		b.log.Warn("broker refuses a stream's messages; its rows wait", "stream", b.stream,
+			"for", now.Sub(b.since).Round(time.Millisecond).String(), "error", err)
+	}
+}
+
+// acked takes an acknowledgement. recovered says that it is the first behind a refusal.
+func (b *breaker) acked(most int, now time.Time) (recovered bool) {
+	if b.refusals == 0 {
+		return false
+	}
+	recovered = b.limit == 1
+	if recovered && b.open {
+		b.open = false
+		b.log.Info("broker takes a stream's messages again", "stream", b.stream, "after", now.Sub(b.since).Round(time.Millisecond).String())
+	}
+	calm := now.Sub(b.until) > breakMax
+	b.limit *= 2
+	if now.Before(b.until) {
+		b.until = now
+	}
+	if b.limit > most || calm {
+		b.refusals, b.limit, b.until, b.cause = 0, 0, time.Time{}, nil
+	}
+	return recovered
+}
+
+// refusing is why the stream's rows wait; nil where the last row that was tried was taken.
+func (b *breaker) refusing() error {
+	if b.refusals == 0 || b.limit > 1 {
+		return nil
+	}
+	return b.cause
+}
+
+// breakers are those of the streams that a relay publishes to. They last for as long as the relay has the lease.
+type breakers map[string]*breaker
+
+func newBreakers(log *slog.Logger) breakers {
+	all := breakers{}
+	for _, stream := range streams {
+		all[stream] = &breaker{stream: stream, log: log}
+	}
+	return all
+}
+
+// of returns the breaker of a topic's stream.
+func (all breakers) of(topic string) *breaker {
+	stream := streamOf(topic)
+	b := all[stream]
+	if b == nil {
+		b = &breaker{stream: stream, log: slog.New(slog.DiscardHandler)}
+		all[stream] = b
+	}
+	return b
+}
+
+// settle forgets what is on its way: no outcome is awaited any more.
+func (all breakers) settle() {
+	for _, b := range all {
+		b.inFlight = 0
+	}
+}
