@@ -15,7 +15,6 @@ import (
 
 	"github.com/millrace/millrace/adapters/jwks"
 	"github.com/millrace/millrace/adapters/sqldb"
-	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/ports/rest"
 	"github.com/millrace/millrace/router"
 )
@@ -226,19 +225,4 @@ func (s *Service) until(ctx context.Context, what string, step func(context.Cont
 func (s *Service) AddConsumer(c Consumer) error {
 	s.consumers = append(s.consumers, c)
 	return s.Router.AddConsumer(c.Name, c.Topics, s.Broker.Subscriber(c.Name), c.Handle, c.Options...)
-}
-
-// longWait is how long an event may wait for the broker before something is wrong with it.
-const longWait = 30 * time.Second
-
-// publishing reports whether events reach the broker. If they do not, writes go on all the same, and the events wait in the outbox.
-func (s *Service) publishing(context.Context) error {
-	if !s.Broker.Connected() {
-		return fault.New(fault.Unavailable, "broker_away", "The broker cannot be reached. Events wait in the outbox.")
-	}
-	if waiting := s.Relay.Waiting(); waiting > longWait {
-		return fault.New(fault.Unavailable, "broker_refuses", "The broker is there, and yet an event has been waiting for "+
-			waiting.Round(time.Second).String()+". Look at its disk and its log; it may need a restart.")
-	}
-	return nil
 }

@@ -23,6 +23,7 @@ type relayRig struct {
 	broker   *wire
 	registry *prometheus.Registry
 	log      *logbook
+	relay    *Relay // the last one that was started
 }
 
 func newRelayRig() *relayRig {
@@ -41,6 +42,7 @@ func (r *relayRig) start(t *testing.T, change func(*RelayConfig)) (stop func()) 
 	}
 	relay, err := NewRelay(cfg)
 	require.NoError(t, err)
+	r.relay = relay
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

@@ -25,6 +25,7 @@ type table struct {
 	expires time.Time
 	wake    chan struct{}
 	reads   int
+	read    int // rows, by all of the reads
 	purges  int
 	marks   map[int64]int // how often each row was marked
 	taken   []string      // holders, one after the other
@@ -154,7 +155,14 @@ func (o *table) page(streams []string, after int64, limit int) []Pending {
 			rows = append(rows, e.Pending)
 		}
 	}
+	o.read += len(rows)
 	return rows
+}
+
+func (o *table) rowsRead() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.read
 }
 
 func (o *table) Mark(_ context.Context, epoch int64, rows []Published) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ var errWire = errors.New("no acknowledgement")
 // wire is a broker with one stream in memory. It tells repeats by message ID.
 type wire struct {
 	latency time.Duration // of an acknowledgement
+	refusal error         // what a refused message is answered with
 
 	answering sync.Mutex // held while an answer is given
 
@@ -28,6 +28,7 @@ type wire struct {
 	sends    map[string]int                 // how often each message came
 	acks     map[string]bool                // which acknowledgements were delivered
 	verdict  func(id string, n int) verdict // of the nth publication of a message
+	byTopic  func(topic string) verdict     // instead of verdict
 	answers  []func()                       // under way, in the order of the publications
 	unknown  []func(uint64, error)          // without an outcome, until the connection is back
 	sentAway int                            // while the broker was away
@@ -45,10 +46,10 @@ const (
 )
 
 func newWire() *wire {
-	return &wire{latency: time.Millisecond, places: map[string]int{}, sends: map[string]int{}, acks: map[string]bool{}}
+	return &wire{latency: time.Millisecond, refusal: errWire, places: map[string]int{}, sends: map[string]int{}, acks: map[string]bool{}}
 }
 
-func (b *wire) PublishAsync(_ string, msg *message.Message, done func(uint64, error)) {
+func (b *wire) PublishAsync(topic string, msg *message.Message, done func(uint64, error)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	id := msg.Metadata.Get(MetaDeduplicationID)
@@ -65,8 +66,11 @@ func (b *wire) PublishAsync(_ string, msg *message.Message, done func(uint64, er
 	if b.verdict != nil {
 		what = b.verdict(id, b.sends[id])
 	}
+	if b.byTopic != nil {
+		what = b.byTopic(topic)
+	}
 	if what == refuse {
-		b.answer(func() { done(0, errWire) })
+		b.answer(func() { done(0, b.refusal) })
 		return
 	}
 	place, repeat := b.places[id]
@@ -106,13 +110,13 @@ func (b *wire) answer(give func()) {
 	})
 }
 
-func (b *wire) Holds(_ context.Context, topic string, sequence uint64, id string) (bool, error) {
+func (b *wire) Holds(_ context.Context, _ string, sequence uint64, id string) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.away {
 		return false, errWire
 	}
-	return strings.HasPrefix(topic, "events.") && sequence <= uint64(len(b.stream)) && b.stream[sequence-1].id == id, nil
+	return sequence <= uint64(len(b.stream)) && b.stream[sequence-1].id == id, nil
 }
 
 func (b *wire) Connected() bool {
@@ -147,6 +151,13 @@ func (b *wire) judge(verdict func(id string, n int) verdict) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.verdict = verdict
+}
+
+// judgeTopic has publications judged by their topics.
+func (b *wire) judgeTopic(verdict func(topic string) verdict) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.byTopic = verdict
 }
 
 func (b *wire) contents() []sent {

@@ -102,7 +102,7 @@ func (f *flights) answered(m *nats.Msg) {
 // readAck reads an acknowledgement.
 func readAck(m *nats.Msg) (sequence uint64, err error) {
 	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
-		return 0, ErrAway.Because(jetstream.ErrNoStreamResponse)
+		return 0, ErrNoStream.Because(jetstream.ErrNoStreamResponse)
 	}
 	var ack struct {
 		Error    *jetstream.APIError `json:"error"`
@@ -112,11 +112,8 @@ func readAck(m *nats.Msg) (sequence uint64, err error) {
 	if err := json.Unmarshal(m.Data, &ack); err != nil {
 		return 0, ErrNoAnswer.Because(jetstream.ErrInvalidJSAck)
 	}
-	if ack.Error != nil && ack.Error.Code == 400 {
-		return 0, ErrUnpublishable.Because(ack.Error)
-	}
 	if ack.Error != nil {
-		return 0, ErrAway.Because(ack.Error)
+		return 0, refusal(ack.Error)
 	}
 	if ack.Stream == "" || ack.Sequence == 0 {
 		return 0, ErrNoAnswer.Because(errors.New("an acknowledgement without a place"))

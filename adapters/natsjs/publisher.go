@@ -18,6 +18,10 @@ import (
 var (
 	// ErrAway says that the broker is not connected, or was lost while it had the message: it may be stored or not.
 	ErrAway = fault.New(fault.Unavailable, "broker_away", "The broker is away.")
+	// ErrNoStream says that no stream takes the message's subject at present.
+	ErrNoStream = fault.New(fault.Unavailable, "broker_no_stream", "No stream of the broker takes the messages.")
+	// ErrRefused says that the stream refused a message that it may take later.
+	ErrRefused = fault.New(fault.Unavailable, "broker_refused", "The broker refuses messages.")
 	// ErrNoAnswer says that the broker did not acknowledge in time: the message may be stored or not.
 	ErrNoAnswer = fault.New(fault.Unavailable, "broker_silent", "The broker did not answer in time.")
 	// ErrClosed says that the publisher was closed before the broker answered.

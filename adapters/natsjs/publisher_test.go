@@ -91,7 +91,7 @@ func TestPublishingWithoutAStreamIsUnavailable(t *testing.T) {
 	t.Parallel()
 	server := natstest.Start(t)
 	publisher := newPublisher(t, connect(t, server.URL()), natsjs.PublisherConfig{})
-	require.ErrorIs(t, publisher.Publish(topic, message.NewMessage(uuid.NewString(), nil)), natsjs.ErrAway)
+	require.ErrorIs(t, publisher.Publish(topic, message.NewMessage(uuid.NewString(), nil)), natsjs.ErrNoStream)
 }
 
 func TestClosedPublisherAnswersEverything(t *testing.T) {
