@@ -22,9 +22,13 @@ import (
 type commandLine struct {
 	config.Settings
 
-	Serve   struct{} `cmd:"" default:"withargs" help:"Run the services (the default)."`
-	Migrate struct{} `cmd:"" help:"Bring the databases to the newest schema and stop."`
-	Version struct{} `cmd:"" help:"Print the version."`
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
+
+	Serve    struct{} `cmd:"" default:"withargs" help:"Run the services (the default)."`
+	Migrate  struct{} `cmd:"" help:"Bring the databases to the newest schema and stop."`
+	Services struct{} `cmd:"" help:"Print the names of the services, in the order of their start."`
+	Version  struct{} `cmd:"" help:"Print the version."`
+	Help     struct{} `cmd:"" help:"Print this help."`
 }
 
 // Exit codes.
@@ -43,8 +47,11 @@ func main() {
 // run is the whole program. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (exit int) {
 	var line commandLine
+	if len(args) > 0 && args[0] == "help" {
+		args = append(args[1:], "--help")
+	}
 	parser, err := kong.New(&line, kong.Name("millrace"), kong.Description("Users, orders and events: an event-driven backend."),
-		kong.Writers(stdout, stderr), kong.UsageOnError())
+		kong.Writers(stdout, stderr), kong.UsageOnError(), kong.Vars{"version": version()})
 	if err != nil {
 		return fail(stderr, exitFailed, err)
 	}
@@ -52,8 +59,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (exit int
 	if err != nil {
 		return fail(stderr, exitConfig, err)
 	}
-	if parsed.Command() == "version" {
+	switch parsed.Command() {
+	case "version":
 		_, _ = fmt.Fprintln(stdout, version())
+		return 0
+	case "services":
+		_, _ = fmt.Fprintln(stdout, strings.Join(compose.ServiceNames(), "\n"))
 		return 0
 	}
 	cfg, err := line.Parse(compose.ServiceNames())
@@ -63,6 +74,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (exit int
 	process.TuneGC(cfg)
 	c := process.NewConsole(cfg, stdout, stderr)
 	defer c.Close()
+	for _, u := range config.FindUnknown(os.Environ()) {
+		c.Log.WarnContext(ctx, "unknown setting has no effect", "variable", u.Name, "did_you_mean", u.Similar)
+	}
 	if parsed.Command() == "migrate" {
 		err = compose.Migrate(ctx, cfg, c.Log)
 	} else {

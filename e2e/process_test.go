@@ -230,7 +230,23 @@ func TestUnknownFlagsAndCommandsExitWithUsage(t *testing.T) {
 		require.Equal(t, 2, code, "%s", args)
 		require.Contains(t, errs, "millrace: ")
 	}
-	code, out, _ := runToEnd(t, "version")
+}
+
+func TestVersionHelpAndServicesArePrinted(t *testing.T) {
+	t.Parallel()
+	code, version, _ := runToEnd(t, "version")
 	require.Zero(t, code)
-	require.NotEmpty(t, out)
+	require.NotEmpty(t, version)
+	code, out, _ := runToEnd(t, "--version")
+	require.Zero(t, code)
+	require.Equal(t, version, out)
+	code, out, _ = runToEnd(t, "services")
+	require.Zero(t, code)
+	require.Equal(t, "user\norder\nevent\n", out)
+	for _, help := range []string{"help", "--help"} {
+		code, out, _ = runToEnd(t, help)
+		require.Zero(t, code)
+		require.Contains(t, out, "MILLRACE_DATABASE_URL", help)
+		require.Contains(t, out, "migrate", help)
+	}
 }

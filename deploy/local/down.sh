@@ -4,6 +4,6 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/common.sh"
 
-for service in event order user; do halt "$service" 12; done
+for service in $("$root/.build/millrace" services | tac); do halt "$service" 12; done
 "$here/nats.sh" stop
 "$here/mariadb.sh" stop

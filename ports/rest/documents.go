@@ -33,6 +33,7 @@ func (s *Server) documents(mux *chi.Mux) {
 	if s.cfg.Events != nil {
 		serveDocument(mux, "/asyncapi.json", s.cfg.Events)
 	}
+	mux.Get("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/docs", http.StatusFound) })
 	mux.Get("/docs", func(w http.ResponseWriter, r *http.Request) { serveDocs(w, r, "index.html") })
 	mux.Get("/docs/{file}", func(w http.ResponseWriter, r *http.Request) { serveDocs(w, r, chi.URLParam(r, "file")) })
 }

@@ -177,6 +177,9 @@ func TestOpenAPIDocument(t *testing.T) {
 func TestDocsNeedNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
+	root := f.get(t, "/")
+	require.Equal(t, http.StatusFound, root.StatusCode)
+	require.Equal(t, "/docs", root.Header.Get("Location"))
 	res := f.get(t, "/docs")
 	require.Equal(t, 200, res.StatusCode)
 	page := text(t, res)

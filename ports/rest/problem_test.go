@@ -109,7 +109,8 @@ func TestUnknownAddressesAndMethods(t *testing.T) {
 		allow        string
 	}{
 		{http.MethodGet, "/nothing", 404, ""},
-		{http.MethodPost, "/", 404, ""},
+		{http.MethodPost, "/", 405, "GET, HEAD"},
+		{http.MethodPost, "/api", 404, ""},
 		{http.MethodGet, "/api/things/", 404, ""},
 		{http.MethodDelete, "/api/things", 405, "GET, HEAD, POST"},
 		{http.MethodOptions, "/api/things", 405, "GET, HEAD, POST"},
