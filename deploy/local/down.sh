@@ -4,6 +4,8 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/common.sh"
 
-for service in $("$root/.build/millrace" services | tac); do halt "$service" 12; done
+if [ -x "$root/.build/millrace" ]; then
+  for service in $("$root/.build/millrace" services | tac); do halt "$service" 12; done
+fi
 "$here/nats.sh" stop
 "$here/mariadb.sh" stop

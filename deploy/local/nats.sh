@@ -15,8 +15,11 @@ start() {
   remember nats-port "$(free_port "${MILLRACE_NATS_PORT:-14222}")"
   mkdir -p "$state/nats"
   export NATS_STORE_DIR=$state/nats
-  export NATS_USER_PASSWORD=${NATS_USER_PASSWORD:-local-user} NATS_ORDER_PASSWORD=${NATS_ORDER_PASSWORD:-local-order} \
-    NATS_EVENT_PASSWORD=${NATS_EVENT_PASSWORD:-local-event}
+  local variable service
+  for variable in $(grep -o 'NATS_[A-Z]*_PASSWORD' "$root/deploy/nats.conf" | sort -u); do
+    service=${variable#NATS_} service=${service%_PASSWORD}
+    export "$variable=${!variable:-local-${service,,}}"
+  done
   launch nats "$server" -c "$root/deploy/nats.conf" -a 127.0.0.1 -p "$(recall nats-port)"
   wait_for nats 30 port_open "$(recall nats-port)"
 }

@@ -29,17 +29,20 @@ serve() {
     launch "$1" "$root/.build/millrace"
 }
 
-serve user 18081 "${NATS_USER_PASSWORD:-local-user}"
-serve order 18082 "${NATS_ORDER_PASSWORD:-local-order}"
-serve event 18083 "${NATS_EVENT_PASSWORD:-local-event}"
-for service in user order event; do
-  wait_for "$service" 60 curl -fsS "http://127.0.0.1:$(recall $service-port)/readyz"
+port=18081
+for service in $("$root/.build/millrace" services); do
+  password=NATS_${service^^}_PASSWORD
+  serve "$service" $port "${!password:-local-$service}"
+  port=$((port + 1))
+done
+for service in $("$root/.build/millrace" services); do
+  wait_for "$service" 60 curl -fsS "http://127.0.0.1:$(recall "$service-port")/readyz"
 done
 
+for service in $("$root/.build/millrace" services); do
+  printf '%-8s http://127.0.0.1:%s\n' "$service" "$(recall "$service-port")"
+done
 cat <<TXT
-user     http://127.0.0.1:$(recall user-port)
-order    http://127.0.0.1:$(recall order-port)
-event    http://127.0.0.1:$(recall event-port)
 nats     $nats
 mariadb  $database
 admin    admin@localhost $(recall admin-password) (drawn, or as set, at the first start)
