@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	testSecret    = "0123456789abcdef0123456789abcdef"
+	testSecret    = "2c739ceda6ab927b6b11c00d5ae6c4bbbe3e6020f880c5edb2428a2db0313632"
 	adminPassword = "correct horse battery"
 )
 
