@@ -10,7 +10,7 @@ ENV CGO_ENABLED=0 GOCACHE=/cache
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/cache \
     go build -trimpath -ldflags="-s -w" -o /out/millrace . && \
     go build -trimpath -ldflags="-s -w" -o /out/healthcheck ./deploy/healthcheck && \
-    mkdir /out/data
+    mkdir -m 700 /out/data
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/millrace /out/healthcheck /usr/local/bin/

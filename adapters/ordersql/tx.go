@@ -72,6 +72,7 @@ func (t tx) Update(ctx context.Context, o order.Order) error {
 
 // Delete implements command.Tx.
 func (t tx) Delete(ctx context.Context, id uuid.UUID) error {
+	t.Erases()
 	_, err := t.Exec(ctx, "DELETE FROM orders WHERE id = ?", id[:])
 	return wrap("delete an order", err)
 }
@@ -81,16 +82,19 @@ func (t tx) PlacedBy(ctx context.Context, userID uuid.UUID, limit int) ([]uuid.U
 	return t.ids(ctx, "user_id = ? AND status = ?", userID[:], string(order.Placed), limit)
 }
 
-// EraseNotes implements command.Tx. A cancelled order can only be deleted meanwhile, so none is read under a lock.
-func (t tx) EraseNotes(ctx context.Context, userID uuid.UUID, limit int, at time.Time) (int, error) {
-	ids, err := t.ids(ctx, "user_id = ? AND status = ? AND note <> ''", userID[:], string(order.Cancelled), limit)
+// EraseTexts implements command.Tx. A cancelled order can only be deleted meanwhile, so none is read under a lock.
+func (t tx) EraseTexts(ctx context.Context, userID uuid.UUID, limit int, at time.Time) (int, error) {
+	t.Erases()
+	ids, err := t.ids(ctx, "user_id = ? AND status = ? AND (note <> '' OR cancel_reason NOT IN ('', '"+contract.ReasonUserDeleted+"'))",
+		userID[:], string(order.Cancelled), limit)
 	if err != nil {
 		return 0, err
 	}
 	for _, id := range ids {
-		_, err := t.Exec(ctx, "UPDATE orders SET note = '', version = version + 1, updated_at = ? WHERE id = ?", sqldb.Micros(at), id[:])
+		_, err := t.Exec(ctx, "UPDATE orders SET note = '', cancel_reason = CASE WHEN cancel_reason = '"+contract.ReasonUserDeleted+
+			"' THEN cancel_reason ELSE '' END, version = version + 1, updated_at = ? WHERE id = ?", sqldb.Micros(at), id[:])
 		if err != nil {
-			return 0, wrap("erase a note", err)
+			return 0, wrap("erase an order's texts", err)
 		}
 	}
 	return len(ids), nil

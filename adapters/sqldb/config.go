@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"time"
 
@@ -133,10 +135,42 @@ type quiet struct{}
 
 func (quiet) Print(...any) {}
 
-// sqlitePath makes the data folder, for its owner alone, and gives the database's file in it.
+// sqlitePath makes the data folder and the database's file in it, and returns the file's path. Both are for their owner alone, because the
+// file holds hashes of passwords; SQLite gives its other files the mode of this one. Files of before that are open to others are closed.
 func sqlitePath(c Config) (string, error) {
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return "", fmt.Errorf("make the data folder: %w", err)
 	}
-	return filepath.Join(c.DataDir, c.Name+".db"), nil
+	path := filepath.Join(c.DataDir, c.Name+".db")
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, ownerOnly)
+	if err != nil {
+		return "", fmt.Errorf("make the database's file: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return "", fmt.Errorf("make the database's file: %w", err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := closeToOthers(path + suffix); err != nil {
+			return "", err
+		}
+	}
+	return path, nil
+}
+
+// ownerOnly is the mode of a database's files.
+const ownerOnly = 0o600
+
+// closeToOthers takes the rights of group and others off a file, if there is one.
+func closeToOthers(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	if err == nil {
+		err = os.Chmod(path, ownerOnly)
+	}
+	if err != nil && runtime.GOOS != "windows" {
+		return fmt.Errorf("close %s to others (chmod 600): %w", path, err)
+	}
+	return nil
 }

@@ -101,6 +101,7 @@ func (d *door) group(first *job) {
 	switch outcome, err := t.finish(); outcome {
 	case committed:
 		d.wakeRelay(len(t.tx.outbox) > 0)
+		d.wakeTruncation(t.tx.erases)
 		for _, m := range members {
 			m.job.done <- m.err
 		}
@@ -198,6 +199,7 @@ func (db *DB) attempt(j *job) (final bool, err error) {
 	switch outcome {
 	case committed:
 		db.wakeRelay(len(t.tx.outbox) > 0)
+		db.wakeTruncation(t.tx.erases)
 		return true, nil
 	case unknown:
 		return true, ErrOutcomeUnknown.Because(err)

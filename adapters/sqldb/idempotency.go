@@ -69,9 +69,38 @@ func (tx *Tx) ForgetAnswers(ctx context.Context, owner uuid.UUID, most int) (int
 	if err != nil || len(ids) == 0 {
 		return 0, wrap("read a user's answers", err)
 	}
+	tx.Erases()
 	_, err = tx.Exec(ctx, "DELETE FROM idempotency WHERE id IN "+Placeholders(len(ids))+tx.dialect.Limit(len(ids)), ids...)
 	return len(ids), wrap("forget a user's answers", err)
 }
+
+// RedactAnswers takes out of a user's kept answers what must not be kept any longer: of those that name a place, there is one for each key
+// under which it was made. Their keys stay used.
+func (tx *Tx) RedactAnswers(ctx context.Context, owner uuid.UUID, r idempotency.Redaction) error {
+	if r.Body == nil {
+		return nil
+	}
+	rows, err := tx.Query(ctx, "SELECT id, body FROM idempotency WHERE owner = ? AND location = ?", owner[:], r.Location)
+	if err != nil {
+		return fmt.Errorf("read the answers about %s: %w", r.Location, err)
+	}
+	answers, err := Collect(rows, func(r Scanner) (a keptAnswer, err error) { return a, r.Scan(&a.id, &a.body) })
+	if err != nil {
+		return fmt.Errorf("read the answers about %s: %w", r.Location, err)
+	}
+	for _, a := range answers {
+		redacted, err := r.Body(a.body)
+		if err != nil {
+			return fmt.Errorf("redact an answer about %s: %w", r.Location, err)
+		}
+		if _, err := tx.Exec(ctx, "UPDATE idempotency SET body = ? WHERE id = ?", redacted, a.id); err != nil {
+			return fmt.Errorf("redact an answer about %s: %w", r.Location, err)
+		}
+	}
+	return nil
+}
+
+type keptAnswer struct{ id, body []byte }
 
 // scanID reads a row of one binary column, as an argument of the next statement.
 func scanID(r Scanner) (any, error) {

@@ -35,6 +35,7 @@ func (db *DB) Migrate(ctx context.Context, migrations fs.FS) error {
 		}
 	}
 	db.ready.Store(true)
+	db.wakeTruncation(true) // of a process that was killed between an erasure and its truncation
 	return nil
 }
 
@@ -70,7 +71,7 @@ func (db *DB) migrationPool(ctx context.Context) (*sql.DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		pool, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)")
+		pool, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&"+secureDelete)
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", path, err)
 		}

@@ -39,6 +39,7 @@ type DB struct {
 	ready   atomic.Bool
 	full    atomic.Int64 // when a write last found no room, in nanoseconds; 0: never
 	wake    chan struct{}
+	erased  chan struct{} // wakes the truncation of the write-ahead log
 
 	front, side *door
 	closing     chan struct{}
@@ -56,7 +57,7 @@ func Open(cfg Config) (*DB, error) {
 	cfg = cfg.withDefaults(dialect)
 	db := &DB{
 		cfg: cfg, dialect: dialect, log: cfg.Logger,
-		wake: make(chan struct{}, 1), closing: make(chan struct{}),
+		wake: make(chan struct{}, 1), erased: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	if dialect == MySQL {
 		err = db.openMySQL()
@@ -78,6 +79,8 @@ func Open(cfg Config) (*DB, error) {
 	db.side = db.front
 	if dialect == MySQL {
 		db.side = db.open(1)
+	} else {
+		db.writing.Go(db.truncateLog)
 	}
 	return db, nil
 }
@@ -93,7 +96,7 @@ func (db *DB) openSQLite() error {
 	}
 	pragmas := []string{
 		"_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=busy_timeout(10000)", "_pragma=foreign_keys(1)",
-		"_pragma=cache_size(-16000)", "_pragma=journal_size_limit(67108864)",
+		"_pragma=cache_size(-16000)", "_pragma=journal_size_limit(67108864)", secureDelete,
 	}
 	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + "?" + strings.Join(pragmas, "&")
 	if db.writers, err = sql.Open("sqlite", dsn); err != nil {

@@ -115,6 +115,7 @@ func (p *Purge) step(ctx context.Context, e Expiring, most int) (met int, err er
 	query := "DELETE FROM " + e.Table + " WHERE " + e.ID + " IN " + Placeholders(len(ids)) + " AND " + e.Time + " + 0 <= ?" +
 		p.db.dialect.Limit(len(ids))
 	err = p.db.aside(ctx, func(ctx context.Context, tx *Tx) error {
+		tx.Erases()
 		_, err := tx.Exec(ctx, query, append(ids, until)...)
 		return err
 	})

@@ -23,6 +23,7 @@ type Tx struct {
 	outbox  []Entry // stored together, right before the commit
 	guard   guard
 	guards  int // savepoints of this transaction so far
+	erases  bool
 
 	defers   bool // other closures may share it, and the server can
 	deferred deferral

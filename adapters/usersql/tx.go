@@ -51,6 +51,7 @@ func (t tx) Admins(ctx context.Context) (admins user.Admins, err error) {
 
 // Update implements command.Tx.
 func (t tx) Update(ctx context.Context, u user.User) error {
+	t.Erases() // the former address, name or hash
 	met, err := t.Exec(ctx, `UPDATE users SET email = ?, name = ?, password_hash = ?, must_change_password = ?, role = ?, version = ?,
 		sequence = ?, updated_at = ? WHERE id = ? AND version = ?`,
 		[]byte(u.Email), u.Name, u.PasswordHash, u.MustChangePassword, string(u.Role), u.Version,
@@ -75,6 +76,7 @@ func (t tx) Delete(ctx context.Context, id uuid.UUID) error {
 	if _, err := t.ForgetAnswers(ctx, id, answersOfOne); err != nil {
 		return err
 	}
+	t.Erases()
 	_, err := t.Exec(ctx, "DELETE FROM users WHERE id = ?", id[:])
 	return stored("delete", err)
 }

@@ -26,8 +26,12 @@ const (
 	TypeOrderDeleted   = "order.deleted.v1"
 )
 
-// ReasonUserDeleted is the reason of an order.cancelled.v1 that the deletion of its user caused.
-const ReasonUserDeleted = "user_deleted"
+// Reasons of an order.cancelled.v1: who had the order cancelled. They are codes, never a text of somebody's, and more may come.
+const (
+	ReasonCustomer    = "customer"
+	ReasonAdmin       = "admin"
+	ReasonUserDeleted = "user_deleted" // the account of its user was deleted
+)
 
 // Event is a fact about one aggregate.
 type Event interface {
@@ -82,7 +86,8 @@ type OrderPlaced struct{ Order }
 // OrderUpdated says that items or note of a placed order changed.
 type OrderUpdated struct{ Order }
 
-// OrderCancelled says that an order was cancelled. Reason is empty where none was given.
+// OrderCancelled says that an order was cancelled, and by whose doing: ReasonCustomer, ReasonAdmin or ReasonUserDeleted. The text that a
+// person may have given is not published.
 type OrderCancelled struct {
 	Order
 

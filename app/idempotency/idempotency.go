@@ -29,6 +29,12 @@ type Answer struct {
 	Body     []byte
 }
 
+// Redaction takes out of kept answers what must not be kept any longer, for example the note of an order that is deleted.
+type Redaction struct {
+	Location string                                      // the answers are those that name it
+	Body     func(kept []byte) (redacted []byte, _ error) // nil: they stay
+}
+
 // Once goes with a command that makes a T, so that it does so once. With the zero value it does so each time.
 type Once[T any] struct {
 	Key    Key

@@ -80,10 +80,16 @@ func (o *Order) Change(c Change, at time.Time) (contract.Event, error) {
 	return contract.OrderUpdated{Order: o.published()}, nil
 }
 
+// Cancellation is by whose doing an order ends, and why.
+type Cancellation struct {
+	By     string // contract.ReasonCustomer, …; it is published
+	Reason string // what somebody wrote, kept with the order and never published; may be empty
+}
+
 // Cancel ends a placed order and gives the event of it. The event is nil where o was cancelled before: it keeps its first reason.
-func (o *Order) Cancel(reason string, at time.Time) (contract.Event, error) {
+func (o *Order) Cancel(c Cancellation, at time.Time) (contract.Event, error) {
 	var broken violations
-	reason = broken.reason(reason)
+	reason := broken.reason(c.Reason)
 	if err := broken.err(); err != nil {
 		return nil, err
 	}
@@ -93,7 +99,7 @@ func (o *Order) Cancel(reason string, at time.Time) (contract.Event, error) {
 	o.stamp(at)
 	cancelledAt := o.UpdatedAt
 	o.Status, o.CancelledAt, o.CancelReason = Cancelled, &cancelledAt, reason
-	return contract.OrderCancelled{Order: o.published(), Reason: reason}, nil
+	return contract.OrderCancelled{Order: o.published(), Reason: c.By}, nil
 }
 
 // Delete gives the event of o's deletion. The error is ErrPlaced for a placed order: whoever delivers it must hear that it was cancelled

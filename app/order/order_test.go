@@ -172,12 +172,12 @@ func TestLifeOfAnOrder(t *testing.T) {
 	o := placed(t)
 	_, err := o.Delete(at)
 	require.ErrorIs(t, err, order.ErrPlaced, "nobody would hear of its end")
-	_, err = o.Cancel(strings.Repeat("x", 501), at)
+	_, err = o.Cancel(order.Cancellation{Reason: strings.Repeat("x", 501)}, at)
 	require.Equal(t, []string{"body.reason"}, locations(t, err))
 	require.Equal(t, placed(t), o)
 
 	later := at.Add(time.Hour).UTC().Truncate(time.Microsecond)
-	event, err := o.Cancel("too late", later)
+	event, err := o.Cancel(order.Cancellation{By: contract.ReasonCustomer, Reason: "too late"}, later)
 	require.NoError(t, err)
 	require.Equal(t, order.Cancelled, o.Status)
 	require.Equal(t, "too late", o.CancelReason)
@@ -186,11 +186,11 @@ func TestLifeOfAnOrder(t *testing.T) {
 	cancelled, ok := event.(contract.OrderCancelled)
 	require.True(t, ok)
 	require.Equal(t, "cancelled", cancelled.Status)
-	require.Equal(t, "too late", cancelled.Reason)
+	require.Equal(t, contract.ReasonCustomer, cancelled.Reason, "a code, never the text")
 	require.Equal(t, later, *cancelled.CancelledAt)
 
 	before := o
-	event, err = o.Cancel("again", later.Add(time.Hour))
+	event, err = o.Cancel(order.Cancellation{By: contract.ReasonAdmin, Reason: "again"}, later.Add(time.Hour))
 	require.NoError(t, err)
 	require.Nil(t, event)
 	_, err = o.Change(order.Change{}, later)

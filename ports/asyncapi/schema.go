@@ -48,7 +48,8 @@ var fields = map[string]func(*huma.Schema){
 	"version":      func(s *huma.Schema) { s.Minimum, s.Description = new(1.0), "Grows with each change" },
 	"cancelled_at": func(s *huma.Schema) { s.Nullable, s.Description = false, "Once cancelled" },
 	"reason": func(s *huma.Schema) {
-		s.Description = "Absent where none was given; " + contract.ReasonUserDeleted + " where the account was deleted"
+		s.Description = "By whose doing, as a code: " + contract.ReasonCustomer + ", " + contract.ReasonAdmin + ", or " +
+			contract.ReasonUserDeleted + " where the account of its user was deleted. More may come. What a person wrote is not published."
 	},
 }
 

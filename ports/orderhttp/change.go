@@ -42,8 +42,10 @@ func (h routes) place(ctx context.Context, in *placeOrderInput) (*rest.Created[O
 }
 
 func placed(o order.Order) *rest.Created[Order] {
-	return &rest.Created[Order]{Versioned: rest.Version(o.Version), Location: "/api/orders/" + o.ID.String(), Body: shape(o)}
+	return &rest.Created[Order]{Versioned: rest.Version(o.Version), Location: location(o.ID), Body: shape(o)}
 }
+
+func location(id uuid.UUID) string { return "/api/orders/" + id.String() }
 
 type idInput struct {
 	ID uuid.UUID `path:"id" format:"uuid"`
@@ -118,5 +120,8 @@ func (h routes) delete(ctx context.Context, in *deleteOrderInput) (*struct{}, er
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.DeleteOrder.Handle(ctx, command.DeleteOrder{Caller: rest.Caller(ctx), ID: in.ID, Expected: expected})
+	return nil, h.DeleteOrder.Handle(ctx, command.DeleteOrder{
+		Caller: rest.Caller(ctx), ID: in.ID, Expected: expected,
+		Answers: rest.Redact(location(in.ID), func(answered *Order) { answered.Note = "" }),
+	})
 }

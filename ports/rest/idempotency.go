@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -60,6 +61,23 @@ func Once[M, T any](ctx context.Context, created func(made M) *Created[T]) idemp
 		out := created(made)
 		err := writeJSON(&body, out.Body) // as huma will
 		return idempotency.Answer{Status: x.once.status, Location: out.Location, ETag: out.ETag, Body: body.Bytes()}, err
+	}}
+}
+
+// Redact takes something out of the bodies that were answered under a location, each of them a T. A request that comes again is still
+// answered, without it.
+func Redact[T any](location string, redact func(answered *T)) idempotency.Redaction {
+	return idempotency.Redaction{Location: location, Body: func(kept []byte) ([]byte, error) {
+		var (
+			answered T
+			body     bytes.Buffer
+		)
+		if err := json.Unmarshal(kept, &answered); err != nil {
+			return nil, fmt.Errorf("read a kept answer: %w", err)
+		}
+		redact(&answered)
+		err := writeJSON(&body, answered)
+		return body.Bytes(), err
 	}}
 }
 

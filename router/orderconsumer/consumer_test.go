@@ -59,7 +59,7 @@ func (in *inbox) ForgetCustomer(_ context.Context, id uuid.UUID, _ time.Time) er
 	return nil
 }
 
-func (in *inbox) EraseNotes(context.Context, uuid.UUID, int, time.Time) (int, error) { return 0, nil }
+func (in *inbox) EraseTexts(context.Context, uuid.UUID, int, time.Time) (int, error) { return 0, nil }
 
 func (in *inbox) PlacedBy(context.Context, uuid.UUID, int) ([]uuid.UUID, error) { return nil, nil }
 

@@ -9,5 +9,5 @@ CREATE TABLE IF NOT EXISTS idempotency (
   body        MEDIUMBLOB NOT NULL,
   created_at  BIGINT NOT NULL,
   KEY idempotency_created (created_at),
-  KEY idempotency_owner (owner)
+  KEY idempotency_owner (owner, location)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -12,4 +12,4 @@ CREATE TABLE IF NOT EXISTS idempotency (
 
 CREATE INDEX IF NOT EXISTS idempotency_created ON idempotency (created_at);
 
-CREATE INDEX IF NOT EXISTS idempotency_owner ON idempotency (owner);
+CREATE INDEX IF NOT EXISTS idempotency_owner ON idempotency (owner, location);

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/order"
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/app/version"
@@ -42,7 +43,7 @@ func (h *CancelOrderHandler) Handle(ctx context.Context, c CancelOrder) (order.O
 		if err := c.check(o); err != nil {
 			return err
 		}
-		return cancel(ctx, tx, &o, c.Reason, h.now())
+		return cancel(ctx, tx, &o, order.Cancellation{By: doer(c.Caller, o), Reason: c.Reason}, h.now())
 	})
 	if err != nil {
 		return order.Order{}, err
@@ -59,9 +60,17 @@ func (c CancelOrder) check(o order.Order) error {
 	return c.Expected.Check(o.Version)
 }
 
+// doer is by whose doing a caller cancels o.
+func doer(caller principal.Principal, o order.Order) string {
+	if caller.UserID == o.UserID {
+		return contract.ReasonCustomer
+	}
+	return contract.ReasonAdmin
+}
+
 // cancel stores o cancelled, with its event, unless it is cancelled already.
-func cancel(ctx context.Context, tx Tx, o *order.Order, reason string, at time.Time) error {
-	cancelled, err := o.Cancel(reason, at)
+func cancel(ctx context.Context, tx Tx, o *order.Order, c order.Cancellation, at time.Time) error {
+	cancelled, err := o.Cancel(c, at)
 	if err != nil || cancelled == nil {
 		return err
 	}

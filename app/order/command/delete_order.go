@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/app/idempotency"
+	"github.com/millrace/millrace/app/order"
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/app/version"
 )
@@ -15,6 +17,7 @@ type DeleteOrder struct {
 	Caller   principal.Principal
 	ID       uuid.UUID
 	Expected version.Expected
+	Answers  idempotency.Redaction // of what was answered when the order was placed
 }
 
 // DeleteOrderHandler handles DeleteOrder.
@@ -28,7 +31,7 @@ func NewDeleteOrderHandler(store Store, now func() time.Time) *DeleteOrderHandle
 	return &DeleteOrderHandler{store: store, now: now}
 }
 
-// Handle removes the order and stores its event order.deleted.v1, after order.cancelled.v1 where it was still placed. The error is
+// Handle removes the order, takes its texts out of the answers kept about it, and stores its event order.deleted.v1, after order.cancelled.v1 where it was still placed. The error is
 // order.ErrNotFound for a caller who is neither owner nor admin, and version.ErrMoved at another version than expected.
 func (h *DeleteOrderHandler) Handle(ctx context.Context, c DeleteOrder) error {
 	return h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
@@ -40,11 +43,14 @@ func (h *DeleteOrderHandler) Handle(ctx context.Context, c DeleteOrder) error {
 			return err
 		}
 		at := h.now()
-		if err := cancel(ctx, tx, &o, "", at); err != nil {
+		if err := cancel(ctx, tx, &o, order.Cancellation{By: doer(c.Caller, o)}, at); err != nil {
 			return err
 		}
 		deleted, err := o.Delete(at)
 		if err != nil {
+			return err
+		}
+		if err := tx.RedactAnswers(ctx, o.UserID, c.Answers); err != nil {
 			return err
 		}
 		if err := tx.Delete(ctx, o.ID); err != nil {

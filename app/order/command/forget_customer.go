@@ -15,9 +15,12 @@ import (
 // only writer.
 const (
 	ordersPerStep  = 100
-	notesPerStep   = 500
+	textsPerStep   = 500
 	answersPerStep = 500
 )
+
+// userDeleted is the cancellation of a deleted user's orders. Its reason is our own word, and stays.
+var userDeleted = order.Cancellation{By: contract.ReasonUserDeleted, Reason: contract.ReasonUserDeleted}
 
 // ForgetCustomer takes note of an account that was deleted.
 type ForgetCustomer struct {
@@ -37,7 +40,7 @@ func NewForgetCustomerHandler(inbox Inbox, now func() time.Time) *ForgetCustomer
 }
 
 // Handle marks the account deleted, deletes its kept answers, cancels its placed orders with the reason user_deleted, each with its
-// event, and erases the notes of all its orders, in as many transactions as it takes. After the first of them the user can place no
+// event, and erases the notes and reasons that stand in its orders, in as many transactions as it takes. After the first of them the user can place no
 // order, so the last leaves none.
 func (h *ForgetCustomerHandler) Handle(ctx context.Context, c ForgetCustomer) error {
 	id, err := userID(c.User)
@@ -56,8 +59,8 @@ func (h *ForgetCustomerHandler) Handle(ctx context.Context, c ForgetCustomer) er
 		if err != nil || !cancelled || forgotten == answersPerStep {
 			return false, err
 		}
-		erased, err := tx.EraseNotes(ctx, id, notesPerStep, h.now())
-		return erased < notesPerStep, err
+		erased, err := tx.EraseTexts(ctx, id, textsPerStep, h.now())
+		return erased < textsPerStep, err
 	})
 }
 
@@ -77,7 +80,7 @@ func (h *ForgetCustomerHandler) cancelSome(ctx context.Context, tx Tx, userID uu
 			return false, err
 		}
 		o.Note = ""
-		if err := cancel(ctx, tx, &o, contract.ReasonUserDeleted, h.now()); err != nil {
+		if err := cancel(ctx, tx, &o, userDeleted, h.now()); err != nil {
 			return false, err
 		}
 	}

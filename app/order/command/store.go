@@ -47,9 +47,11 @@ type Tx interface {
 	// ForgetCustomer marks the account of a user deleted and ends its access. It waits for transactions that place an order for the user,
 	// and later ones wait for it.
 	ForgetCustomer(ctx context.Context, userID uuid.UUID, at time.Time) error
-	// EraseNotes empties the notes of up to limit cancelled orders of a user, and says how many there were. That is a new version of
-	// each, and no event: events carry no note.
-	EraseNotes(ctx context.Context, userID uuid.UUID, limit int, at time.Time) (erased int, err error)
+	// RedactAnswers takes out of a user's kept answers what must not be kept any longer.
+	RedactAnswers(ctx context.Context, userID uuid.UUID, r idempotency.Redaction) error
+	// EraseTexts empties what people wrote into up to limit cancelled orders of a user: note and reason, where that is not
+	// contract.ReasonUserDeleted. It returns how many there were. That is a new version of each, and no event: events carry no texts.
+	EraseTexts(ctx context.Context, userID uuid.UUID, limit int, at time.Time) (erased int, err error)
 	// PlacedBy reads the IDs of up to limit placed orders of a user, oldest first, without a lock.
 	PlacedBy(ctx context.Context, userID uuid.UUID, limit int) ([]uuid.UUID, error)
 

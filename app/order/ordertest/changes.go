@@ -148,8 +148,21 @@ func cancelledTwice(t *testing.T, b *bench) {
 	require.Len(t, events, 2)
 	cancelled, err := contract.Decode[contract.OrderCancelled](events[1])
 	require.NoError(t, err)
-	require.Equal(t, "found it cheaper", cancelled.Reason)
+	require.Equal(t, contract.ReasonCustomer, cancelled.Reason, "what somebody wrote is not published")
+	require.NotContains(t, string(events[1].Data), "cheaper")
 	require.Equal(t, "cancelled", cancelled.Status)
+}
+
+func cancelledByAdmin(t *testing.T, b *bench) {
+	cancelled, deleted := b.placed(t), b.placed(t)
+	_, err := b.cancel.Handle(b.request, command.CancelOrder{Caller: b.admin, ID: cancelled.ID, Reason: "not to be had"})
+	require.NoError(t, err)
+	require.NoError(t, b.delete.Handle(b.request, command.DeleteOrder{Caller: b.admin, ID: deleted.ID}))
+	for _, o := range []order.Order{cancelled, deleted} {
+		event, err := contract.Decode[contract.OrderCancelled](b.published(t, o.ID)[1])
+		require.NoError(t, err)
+		require.Equal(t, contract.ReasonAdmin, event.Reason)
+	}
 }
 
 func deleted(t *testing.T, b *bench) {

@@ -146,9 +146,15 @@ func forgotten(t *testing.T, b *bench) {
 	b.requireStored(t, other)
 }
 
-func noteless(t *testing.T, b *bench) {
+func textless(t *testing.T, b *bench) {
 	placed, cancelled := b.placed(t), b.placed(t)
-	_, err := b.cancelled(cancelled.ID, nil)
+	_, err := b.cancel.Handle(b.request, command.CancelOrder{Caller: b.buyer, ID: cancelled.ID, Reason: "I moved to Mill Lane 7"})
+	require.NoError(t, err)
+	bare := b.draft()
+	bare.Note = ""
+	noted, err := b.place.Handle(b.request, bare)
+	require.NoError(t, err)
+	_, err = b.cancel.Handle(b.request, command.CancelOrder{Caller: b.buyer, ID: noted.ID, Reason: "call me"})
 	require.NoError(t, err)
 	spared := b.draft()
 	spared.Caller = b.admin
@@ -163,6 +169,9 @@ func noteless(t *testing.T, b *bench) {
 		require.Empty(t, o.Note)
 		require.Equal(t, before.Items, o.Items)
 	}
+	require.Equal(t, contract.ReasonUserDeleted, b.stored(t, placed.ID).CancelReason, "our own word stays")
+	require.Empty(t, b.stored(t, cancelled.ID).CancelReason)
+	require.Empty(t, b.stored(t, noted.ID).CancelReason, "also where there was no note")
 	require.EqualValues(t, 3, b.stored(t, cancelled.ID).Version, "another state has another version")
 	require.EqualValues(t, 2, b.stored(t, cancelled.ID).Sequence, "but no event")
 	require.Len(t, b.Published(t), published+1, "the placed one was cancelled")

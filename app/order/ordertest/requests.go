@@ -65,6 +65,28 @@ func requestAgain(t *testing.T, b *bench) {
 	b.requireReplay(t, b.once(1, 3), again)
 }
 
+// noteless has the note go with its order, and the key stay used.
+func noteless(t *testing.T, b *bench) {
+	o, err := b.place.Handle(b.request, b.once(1, 1))
+	require.NoError(t, err)
+	other, err := b.place.Handle(b.request, b.once(2, 1))
+	require.NoError(t, err)
+	require.NoError(t, b.delete.Handle(b.request, command.DeleteOrder{
+		Caller: b.buyer, ID: o.ID,
+		Answers: idempotency.Redaction{Location: "/here/" + o.ID.String(), Body: func(kept []byte) ([]byte, error) {
+			var answered order.Order
+			if err := json.Unmarshal(kept, &answered); err != nil {
+				return nil, err
+			}
+			answered.Note = ""
+			return json.Marshal(answered)
+		}},
+	}))
+	o.Note = ""
+	b.requireReplay(t, b.once(1, 1), o)
+	b.requireReplay(t, b.once(2, 1), other)
+}
+
 func requestFailed(t *testing.T, b *bench) {
 	c := b.once(1, 1)
 	c.Currency = "XXX"
