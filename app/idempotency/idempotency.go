@@ -31,7 +31,7 @@ type Answer struct {
 
 // Redaction takes out of kept answers what must not be kept any longer, for example the note of an order that is deleted.
 type Redaction struct {
-	Location string                                      // the answers are those that name it
+	Location string                                       // the answers are those that name it
 	Body     func(kept []byte) (redacted []byte, _ error) // nil: they stay
 }
 
