@@ -62,7 +62,13 @@ func initializeUser(ctx context.Context, p compose.Platform) (*process.Service, 
 		return nil, nil, err
 	}
 	failures := compose.NewFailures(db, outbox, v)
-	router, err := compose.NewRouter(p, description, db, failures, v)
+	requeueKey, err := compose.NewRequeueKey(p)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	router, err := compose.NewRouter(p, description, db, failures, requeueKey, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -182,7 +188,13 @@ func initializeOrder(ctx context.Context, p compose.Platform) (*process.Service,
 		return nil, nil, err
 	}
 	failures := compose.NewFailures(db, outbox, v)
-	router, err := compose.NewRouter(p, description, db, failures, v)
+	requeueKey, err := compose.NewRequeueKey(p)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	router, err := compose.NewRouter(p, description, db, failures, requeueKey, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -278,7 +290,13 @@ func initializeEvent(ctx context.Context, p compose.Platform) (*process.Service,
 		return nil, nil, err
 	}
 	failures := compose.NewFailures(db, outbox, v)
-	router, err := compose.NewRouter(p, description, db, failures, v)
+	requeueKey, err := compose.NewRequeueKey(p)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	router, err := compose.NewRouter(p, description, db, failures, requeueKey, v)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -294,7 +312,7 @@ func initializeEvent(ctx context.Context, p compose.Platform) (*process.Service,
 		Relay:       relay,
 		Router:      router,
 	}
-	store := eventsql.NewStore(db, outbox)
+	store := eventsql.NewStore(db, outbox, requeueKey)
 	eventsHandler := query3.NewEventsHandler(store)
 	eventByIDHandler := compose.NewEventByIDHandler(store)
 	poisonHandler := query3.NewPoisonHandler(store)

@@ -27,7 +27,7 @@ import (
 // runtimeSet is what each service has: database, connection to the broker, outbox, relay and router.
 var runtimeSet = wire.NewSet(
 	compose.NewClock, compose.NewIDs, compose.NewCursors, compose.NewDatabase, compose.NewLimits, compose.NewAccess, compose.NewEdge,
-	compose.NewBroker, compose.NewOutbox, compose.NewRelay, compose.NewFailures, compose.NewRouter,
+	compose.NewBroker, compose.NewOutbox, compose.NewRelay, compose.NewFailures, compose.NewRequeueKey, compose.NewRouter,
 	wire.Struct(new(compose.Runtime), "*"),
 )
 

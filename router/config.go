@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millrace/millrace/app/contract"
 )
 
 // bookkeepingTimeout bounds each visit of the stack to the consumer's database: counting a failure, giving up.
@@ -18,6 +20,7 @@ const bookkeepingTimeout = 5 * time.Second
 type Config struct {
 	Service  string                          // "order"; labels metrics and logs
 	Failures Failures                        // may be nil where every consumer is NeverPoison
+	Requeued contract.RequeueKey             // what the event service signs with; needed by consumers of requeue.*
 	Probe    func(ctx context.Context) error // nil error: the service's database is there; ends a pause
 
 	Attempts       int             // quick ones in a delivery; 3

@@ -11,7 +11,7 @@ import (
 // same one at each delivery. (Watermill's CorrelationID reaches only messages that the handler returns.)
 func (c *consumer) correlate(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
-		ctx, h := begin(msg.Context(), msg)
+		ctx, h := c.begin(msg.Context(), msg)
 		ids := correlation.IDs{Correlation: h.event.CorrelationID}
 		if correlation.Valid(h.event.ID) {
 			ids.Causation = h.event.ID

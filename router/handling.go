@@ -32,6 +32,7 @@ type handling struct {
 	delivery *delivery.Delivery
 	subject  string
 
+	refused  error   // it is not believed, and given up without being handled
 	attempts int     // in this delivery
 	total    int     // in this round, as far as they were counted
 	outcome  outcome // set by poison
@@ -40,7 +41,7 @@ type handling struct {
 type handlingKey struct{}
 
 // begin makes the handling of msg and puts it into msg's context.
-func begin(ctx context.Context, msg *message.Message) (context.Context, *handling) {
+func (c *consumer) begin(ctx context.Context, msg *message.Message) (context.Context, *handling) {
 	d := delivery.From(ctx)
 	h := &handling{
 		event:    contract.ParseEnvelope(msg.UUID, msg.Metadata, msg.Payload),
@@ -51,6 +52,9 @@ func begin(ctx context.Context, msg *message.Message) (context.Context, *handlin
 	if h.subject == "" {
 		h.subject = message.SubscribeTopicFromCtx(ctx)
 	}
+	if isRequeued(h.subject) && !c.cfg.Requeued.Signed(c.name, msg.UUID, msg.Metadata, msg.Payload) {
+		h.refuse(c.name, msg)
+	}
 	return context.WithValue(ctx, handlingKey{}, h), h
 }
 
@@ -60,8 +64,11 @@ func of(msg *message.Message) *handling {
 	return h
 }
 
-// round is how often msg was requeued.
-func round(metadata message.Metadata) int {
+// round is how often msg was requeued. A message on any other subject was not, whatever it claims.
+func (h *handling) round(metadata message.Metadata) int {
+	if !isRequeued(h.subject) {
+		return 0
+	}
 	n, err := strconv.Atoi(metadata.Get(MetaRound))
 	if err != nil || n < 0 {
 		return 0
@@ -69,9 +76,13 @@ func round(metadata message.Metadata) int {
 	return n
 }
 
-// Origin is where msg came from first: a requeued message brings that along.
+// isRequeued reports whether a subject is one of those on which messages go back to their consumer.
+func isRequeued(subject string) bool { return strings.HasPrefix(subject, contract.RequeueTopic("")) }
+
+// Origin returns where msg came from first: a requeued message brings that along. The router has checked that the event service signed
+// it before any handler sees it.
 func Origin(subject string, metadata message.Metadata) string {
-	if first := metadata.Get(MetaPoisonSubject); first != "" && strings.HasPrefix(subject, contract.RequeueTopic("")) {
+	if first := metadata.Get(MetaPoisonSubject); first != "" && isRequeued(subject) {
 		return first
 	}
 	return subject

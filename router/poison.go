@@ -27,6 +27,10 @@ func (c *consumer) poison(next message.HandlerFunc) message.HandlerFunc {
 			c.settle(ctx, h, msg, errGate)
 			return nil, errGate
 		}
+		if h.refused != nil {
+			c.settle(ctx, h, msg, h.refused)
+			return nil, h.refused
+		}
 		_, err := next(msg)
 		if err == nil {
 			h.outcome = handled
@@ -126,7 +130,10 @@ func failure(consumer string, h *handling, msg *message.Message, err error) Fail
 		Event:    h.event,
 		Metadata: maps.Clone(msg.Metadata),
 		Subject:  Origin(h.subject, msg.Metadata),
-		Round:    round(msg.Metadata),
+		Round:    h.round(msg.Metadata),
+	}
+	if h.refused != nil {
+		f.Metadata, f.Subject, f.Round = claims(msg.Metadata), h.subject, 0
 	}
 	f.Reason, f.Stack = describe(err)
 	if e, ok := errors.AsType[*fault.Error](err); ok {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -70,6 +71,8 @@ func (r *Router) AddConsumer(
 		return fmt.Errorf("consumer %q takes no topic", name)
 	case r.cfg.Failures == nil && !c.neverPoison:
 		return fmt.Errorf("consumer %q could not give up: the router has no Failures", name)
+	case slices.ContainsFunc(topics, isRequeued) && (!r.cfg.Requeued.Usable() || c.neverPoison):
+		return fmt.Errorf("consumer %q takes what is requeued and could not tell or give up what is forged: the router needs the key", name)
 	}
 	s := newSource(sub, r.cfg.Logger.With("consumer", name), r.closing)
 	r.sources = append(r.sources, s)

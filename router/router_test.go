@@ -80,7 +80,7 @@ func run(t *testing.T, handle message.NoPublishHandlerFunc, body func(t *testing
 func build(t *testing.T, cfg Config) *rig {
 	t.Helper()
 	r := &rig{feed: newFeed(), ledger: newLedger(), registry: prometheus.NewRegistry(), log: &logbook{}, end: make(chan error, 1)}
-	cfg.Service, cfg.Failures, cfg.Metrics = "order", r.ledger, r.registry
+	cfg.Service, cfg.Failures, cfg.Metrics, cfg.Requeued = "order", r.ledger, r.registry, requeueKey
 	cfg.Types = []string{contract.TypeUserCreated}
 	cfg.Logger = slog.New(slog.NewTextHandler(r.log, nil))
 	cfg.Probe = func(context.Context) error {
@@ -173,7 +173,9 @@ func TestQuickThenLateRetriesThenPoison(t *testing.T) {
 	}
 	run(t, handle, func(t *testing.T, r *rig) {
 		start = time.Now()
-		r.feed.send(event1, map[string]string{MetaRound: "2", "kept": "yes"}, `{"a":1}`)
+		r.feed.send(event1, requeued(event1, map[string]string{
+			MetaPoisonSubject: "events.user.created.v1", MetaRound: "2", "kept": "yes",
+		}, `{"a":1}`), `{"a":1}`)
 		eventually(t, 10*time.Minute, r.acked(event1))
 
 		const ms = time.Millisecond
@@ -232,7 +234,7 @@ func TestARequeuedMessageKeepsItsFirstSubject(t *testing.T) {
 	t.Parallel()
 	handle := func(*message.Message) error { return errInvalid }
 	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, map[string]string{MetaPoisonSubject: "events.user.deleted.v1", "test-subject": "requeue.order-customers"}, "{}")
+		r.feed.send(event1, requeued(event1, map[string]string{MetaPoisonSubject: "events.user.deleted.v1"}, "{}"), "{}")
 		r.feed.send(event2, map[string]string{MetaPoisonSubject: "events.forged.v1"}, "{}")
 		eventually(t, time.Second, r.acked(event1))
 		eventually(t, time.Second, r.acked(event2))

@@ -58,7 +58,7 @@ func TestRecordedUserEventsEndTheAccessOfOlderTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sqldbtest.Each(t, eventsql.Migrations, func(t *testing.T, db *sqldb.DB) {
-				store := eventsql.NewStore(db, sqldb.NewOutbox(db, sqldb.OutboxConfig{NewID: uuid.New, Now: time.Now}))
+				store := eventsql.NewStore(db, sqldb.NewOutbox(db, sqldb.OutboxConfig{NewID: uuid.New, Now: time.Now}), contract.RequeueKey{})
 				record, access, id := command.NewRecordEventHandler(store, time.Now), sqldb.NewAccess(db, time.Hour), uuid.New()
 				for _, s := range c.steps {
 					user := contract.User{ID: id.String(), Role: string(s.role), Version: s.version, UpdatedAt: now}

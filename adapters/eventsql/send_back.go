@@ -8,7 +8,10 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/adapters/wire"
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/router"
@@ -17,16 +20,19 @@ import (
 // poisonPrefix begins each metadata key that the poison queue added.
 const poisonPrefix = "millrace-poison-"
 
-// SendBack implements command.Tx.
-func (t tx) SendBack(ctx context.Context, p event.Poison) error {
+// SendBack implements command.Tx. The message is signed as its consumer will get it.
+func (t tx) SendBack(ctx context.Context, p event.Poison, messageID uuid.UUID) error {
 	if strings.Contains(p.Metadata[router.MetaPoisonOmitted], "payload") {
 		return event.ErrPayloadOmitted
 	}
+	metadata := sqldb.Publishable(original(p))
+	id := wire.Identity(metadata[contract.MetaID], metadata, wire.Requeue, 0)
+	metadata[contract.MetaSignature] = t.key.Sign(p.Consumer, id, metadata, p.Data)
 	err := t.outbox.Add(ctx, t.Tx, sqldb.Entry{
-		MessageID: p.RequeueID(),
+		MessageID: messageID,
 		Topic:     contract.RequeueTopic(p.Consumer),
 		Key:       strings.ToValidUTF8(p.Key, "?"),
-		Metadata:  original(p),
+		Metadata:  metadata,
 		Payload:   p.Data,
 	})
 	if err != nil {
@@ -38,12 +44,13 @@ func (t tx) SendBack(ctx context.Context, p event.Poison) error {
 // original gives the metadata of the message that failed, for its next round, and the subject that it came from first. What the
 // consumer had taken from the subject or the place in the stream, which are others now, is written into it.
 func original(p event.Poison) map[string]string {
-	metadata := make(map[string]string, len(p.Metadata)+1)
+	metadata := make(map[string]string, len(p.Metadata)+3)
 	maps.Copy(metadata, p.Metadata)
 	maps.DeleteFunc(metadata, func(k, _ string) bool {
 		poison := strings.HasPrefix(strings.ToLower(k), poisonPrefix) && k != router.MetaPoisonSubject
 		return poison || strings.EqualFold(k, router.MetaDeduplicationID)
 	})
+	metadata[contract.MetaRequeueOf] = p.ID.String()
 	metadata[router.MetaRound] = strconv.Itoa(p.NextRound())
 	if id := metadata[contract.MetaID]; id == "" || strings.ContainsFunc(id, unicode.IsControl) || strings.TrimSpace(id) != id {
 		metadata[contract.MetaID] = p.EventID.String()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
 )
@@ -21,6 +22,7 @@ var Migrations embed.FS
 type Store struct {
 	db     *sqldb.DB
 	outbox *sqldb.Outbox
+	key    contract.RequeueKey
 }
 
 var (
@@ -28,13 +30,15 @@ var (
 	_ query.Store   = (*Store)(nil)
 )
 
-// NewStore gives the store in db. What is requeued goes to outbox.
-func NewStore(db *sqldb.DB, outbox *sqldb.Outbox) *Store { return &Store{db: db, outbox: outbox} }
+// NewStore returns the store in db. What is requeued goes to outbox, signed with key.
+func NewStore(db *sqldb.DB, outbox *sqldb.Outbox, key contract.RequeueKey) *Store {
+	return &Store{db: db, outbox: outbox, key: key}
+}
 
 // Atomically implements command.Store.
 func (s *Store) Atomically(ctx context.Context, fn func(ctx context.Context, tx command.Tx) error) error {
 	return s.db.Atomically(ctx, func(ctx context.Context, t *sqldb.Tx) error {
-		return fn(ctx, tx{Tx: t, dialect: s.db.Dialect(), outbox: s.outbox})
+		return fn(ctx, tx{Tx: t, dialect: s.db.Dialect(), outbox: s.outbox, key: s.key})
 	})
 }
 
@@ -44,6 +48,7 @@ type tx struct {
 
 	dialect sqldb.Dialect
 	outbox  *sqldb.Outbox
+	key     contract.RequeueKey
 }
 
 // text gives what a publisher wrote as the bytes that it is stored and compared as: it need not be valid in any encoding.

@@ -23,7 +23,8 @@ func TestStore(t *testing.T) {
 			outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{
 				Source: contract.SourceEvent, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, Now: time.Now,
 			})
-			test(t, eventtest.Bench{Store: eventsql.NewStore(db, outbox), Outbox: outbox})
+			key := contract.NewRequeueKey([]byte("a key of this test"))
+			test(t, eventtest.Bench{Store: eventsql.NewStore(db, outbox, key), Outbox: outbox, Key: key})
 		})
 	})
 }

@@ -87,7 +87,7 @@ func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
 		return fmt.Errorf("no stream takes the topic %q", m.Topic) // no relay would ever read the row
 	}
 	if !isPublishable(m.Metadata) {
-		m.Metadata = publishable(m.Metadata)
+		m.Metadata = Publishable(m.Metadata)
 	}
 	if m.size() > maxEntry {
 		return contract.ErrTooLarge

@@ -246,7 +246,7 @@ func TestPoisonMessageIsOneThatEveryBrokerTakes(t *testing.T) {
 		e := event("a", 1)
 		f := k.failure(e, 0)
 		f.Metadata["zero"], f.Metadata["blank"], f.Metadata["odd key"] = "a\x00b", " a", "kept"
-		f.Metadata["bytes"], f.Metadata["a/b"] = "\xff", "kept"
+		f.Metadata["millrace-bytes"], f.Metadata["a/b"] = "\xff", "kept"
 		f.Event.Data = make([]byte, 1<<20)
 		require.NoError(t, k.giveUp(f))
 		row := k.pending()[0]
@@ -267,7 +267,7 @@ func TestPoisonMessageIsOneThatEveryBrokerTakes(t *testing.T) {
 func TestPoisonMessageKeepsAsMuchMetadataAsABrokerTakes(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		f := k.failure(event("a", 1), 0)
-		f.Metadata["bytes"], f.Metadata["text"], f.Metadata["small"] = strings.Repeat("\xff", 40<<10), strings.Repeat("a", 50<<10), "kept"
+		f.Metadata["millrace-bytes"], f.Metadata["text"], f.Metadata["small"] = strings.Repeat("\xff", 40<<10), strings.Repeat("a", 50<<10), "kept"
 		require.NoError(t, k.giveUp(f))
 		m, err := k.pending()[0].Metadata()
 		require.NoError(t, err)
@@ -276,7 +276,7 @@ func TestPoisonMessageKeepsAsMuchMetadataAsABrokerTakes(t *testing.T) {
 			size += len(key) + len(value) + len(": \r\n")
 		}
 		require.LessOrEqual(t, size, 62<<10)
-		require.NotContains(t, m, "bytes")
+		require.NotContains(t, m, "millrace-bytes", "no prefix makes it ours")
 		require.Len(t, m["text"], 50<<10)
 		require.Equal(t, "kept", m["small"])
 		require.Equal(t, "metadata", m[router.MetaPoisonOmitted])

@@ -26,7 +26,7 @@ const (
 )
 
 func poisonMetadata(id uuid.UUID, failure router.Failure, count router.Count) map[string]string {
-	m := publishable(failure.Metadata)
+	m := Publishable(failure.Metadata)
 	m[router.MetaDeduplicationID] = id.String()
 	m[router.MetaPoisonID] = id.String()
 	m[router.MetaPoisonConsumer] = failure.Consumer
@@ -35,6 +35,12 @@ func poisonMetadata(id uuid.UUID, failure router.Failure, count router.Count) ma
 	m[router.MetaPoisonAttempts] = strconv.Itoa(count.Attempts)
 	m[router.MetaPoisonFirst] = count.First.UTC().Format(time.RFC3339Nano)
 	m[router.MetaPoisonLast] = count.Last.UTC().Format(time.RFC3339Nano)
+	delete(m, router.MetaRound) // but for what was requeued it is a claim
+	if failure.Round > 0 {
+		m[router.MetaRound] = strconv.Itoa(failure.Round)
+	}
+	delete(m, router.MetaPoisonOmitted)
+	delete(m, router.MetaPoisonStack)
 	if failure.Stack != "" {
 		m[router.MetaPoisonStack] = clip(strconv.Quote(clip(failure.Stack, maxStack/2)), maxStack)
 	}
@@ -58,6 +64,12 @@ func clip(s string, n int) string {
 // maxMetadata is less than the 64 KiB of headers that JetStream takes: each has a separator, and the broker's adapter adds its own.
 const maxMetadata = 60 << 10
 
+// written are the keys that poisonMetadata writes, each value of which is short.
+var written = []string{
+	router.MetaDeduplicationID, router.MetaPoisonID, router.MetaPoisonConsumer, router.MetaPoisonSubject, router.MetaPoisonReason,
+	router.MetaPoisonAttempts, router.MetaPoisonFirst, router.MetaPoisonLast, router.MetaPoisonStack, router.MetaRound,
+}
+
 // omitMetadata takes foreign values out of m, the longest first and those of the envelope last, until a broker takes the others. It
 // says what it left out: "metadata", or nothing.
 func omitMetadata(m map[string]string) (omitted []string) {
@@ -65,7 +77,7 @@ func omitMetadata(m map[string]string) (omitted []string) {
 	var foreign []string
 	for key, value := range m {
 		size += headerSize(key, value)
-		if !strings.HasPrefix(key, "millrace-") && key != router.MetaDeduplicationID {
+		if !slices.Contains(written, key) {
 			foreign = append(foreign, key)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 // tokenCharacters are those of a header's name (RFC 9110), as far as brokers agree on them.
 const tokenCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
-// publishable gives metadata that every broker takes: a poison message that none takes would never be seen. Values with line breaks,
+// Publishable returns metadata that every broker takes: a poison message that none takes would never be seen. Values with line breaks,
 // zero bytes, blanks at an end or bytes that are no UTF-8 are quoted as Go strings, odd keys escaped as in a URL.
-func publishable(metadata map[string]string) map[string]string {
+func Publishable(metadata map[string]string) map[string]string {
 	m := make(map[string]string, len(metadata)+8)
 	for key, value := range metadata {
 		if strings.Trim(key, tokenCharacters) != "" {

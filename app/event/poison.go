@@ -1,7 +1,9 @@
 package event
 
 import (
+	"bytes"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,6 +19,9 @@ var (
 		"Somebody has decided about this poison message already.")
 	ErrNoConsumer = fault.New(fault.Conflict, "poison_without_consumer",
 		"The poison message names no consumer that it could go back to.")
+	ErrNotRequeued = fault.New(fault.Conflict, "poison_not_signed",
+		"The message came on a requeue subject without the event service's signature, and the poison queue never sent it: somebody else "+
+			"wrote it. Discard it, and change the broker password of the event service.")
 	ErrPayloadOmitted = fault.New(fault.Conflict, "poison_without_payload",
 		"The message was too large to be kept whole: it stands in its stream alone, and without its payload it cannot go back.")
 )
@@ -118,6 +123,23 @@ func (p Poison) NextRound() int { return p.Round + 1 }
 // moment ago.
 func (p Poison) RequeueID() uuid.UUID {
 	return uuid.NewSHA1(p.ID, []byte("requeue\x00"+strconv.Itoa(p.NextRound())))
+}
+
+// Unsigned reports whether its consumer gave p up because it came on a requeue subject and was not signed. Then nothing that p says is
+// known to be true.
+func (p Poison) Unsigned() bool { return strings.HasPrefix(p.Subject, contract.RequeueTopic("")) }
+
+// RequeueOf returns the ID of the poison message that p claims to have been, when it was sent back.
+func (p Poison) RequeueOf() (id uuid.UUID, ok bool) {
+	id, err := uuid.Parse(p.Metadata[contract.MetaRequeueOf])
+	return id, err == nil
+}
+
+// Sent reports whether p, which was sent back, is what came to its consumer as unsigned: that it has the same message, for the same
+// consumer. The services have different keys then, or the key was changed on the way.
+func (p Poison) Sent(unsigned Poison) bool {
+	return p.Status == StatusRequeued && !p.Unsigned() && p.Consumer == unsigned.Consumer && p.EventID == unsigned.EventID &&
+		bytes.Equal(p.Data, unsigned.Data)
 }
 
 // consumerName reports whether s can be a consumer's name: one token of a subject, and no pattern.

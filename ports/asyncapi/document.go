@@ -138,7 +138,10 @@ var sideways = map[string]sideway{
 	"requeue": {
 		title: "A message that goes back", address: contract.RequeueTopic("{consumer}"), action: "receive", headers: "RequeueHeaders",
 		says: "What somebody sends back to the one consumer that gave it up, under its own event ID; no other consumer reads it.",
-		more: map[string]string{"millrace-round": "1"},
+		more: map[string]string{
+			"millrace-round": "1", "millrace-requeue-of": "5d1f6a57-6c1b-5c56-9d0d-2f8f3c1f7f10",
+			"millrace-signature": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+		},
 	},
 }
 

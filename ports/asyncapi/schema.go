@@ -93,6 +93,12 @@ var poison = []header{
 
 var requeue = []header{
 	{name: "millrace-round", says: "How often the message was sent back", schema: object{"pattern": "^[0-9]+$"}},
+	{name: "millrace-requeue-of", says: "The poison message that was sent back", schema: object{"format": "uuid"}},
+	{
+		name:   "millrace-signature",
+		says:   "Of the event service, over consumer, ID, headers and payload; a consumer gives up what is not signed",
+		schema: object{"pattern": "^[A-Za-z0-9_-]{43}$"},
+	},
 }
 
 func (h header) maybe() header {

@@ -74,7 +74,7 @@ func described() rest.Descriptions {
 				Text: "It goes back under its own event ID, so that what the consumer has applied already changes nothing. " +
 					"It stays `requeued`; if its consumer gives it up again, that is a poison message of its own.",
 				Problems: []*fault.Error{
-					event.ErrPoisonNotFound, event.ErrPoisonNotOpen, event.ErrNoConsumer, event.ErrPayloadOmitted,
+					event.ErrPoisonNotFound, event.ErrPoisonNotOpen, event.ErrNoConsumer, event.ErrPayloadOmitted, event.ErrNotRequeued,
 				}, Answer: exampleRequeued(),
 			},
 		},

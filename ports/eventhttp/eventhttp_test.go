@@ -54,7 +54,7 @@ func setup(t testing.TB) api {
 	t.Helper()
 	db := sqldbtest.Open(t, "sqlite:", eventsql.Migrations)
 	outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: contract.SourceEvent, NewID: uuid.New, Now: time.Now})
-	store := eventsql.NewStore(db, outbox)
+	store := eventsql.NewStore(db, outbox, contract.NewRequeueKey([]byte("a key of this test")))
 	server := rest.New(rest.Config{Verifier: tokens{}})
 	eventhttp.Register(server.API(), eventhttp.Handlers{
 		Events:        query.NewEventsHandler(store),

@@ -52,8 +52,8 @@ func (c *Consumer) Handle(msg *message.Message) error {
 // service, is not what its subject promises: the broker lets only the user service speak on it, and metadata holds anything.
 func underSubject(e *contract.Envelope, subject string) error {
 	t, ok := strings.CutPrefix(subject, contract.Topic(""))
-	if !ok {
-		return nil
+	if !ok { // its type would be whatever its metadata claims
+		return contract.ErrUndecodable.Because(errNoSubject)
 	}
 	if e.Type != "" && e.Type != t {
 		return contract.ErrUndecodable.Because(errOtherType)
@@ -100,6 +100,7 @@ func decode(e contract.Envelope) (contract.User, error) {
 // Why a payload that can be read is undecodable all the same. They repeat nothing of it: reasons are shown and logged.
 var (
 	errNoID        = errors.New("the user's id is no UUID")
+	errNoSubject   = errors.New("where the event came from first is not known")
 	errOtherType   = errors.New("the event's type is not its subject's")
 	errOtherSource = errors.New("the event's source is not the service of its subject")
 	errOtherKey    = errors.New("the user's id is not the event's key")

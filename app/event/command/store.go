@@ -37,6 +37,6 @@ type Tx interface {
 	PoisonForUpdate(ctx context.Context, id uuid.UUID) (event.Poison, error)
 	// SetPoisonStatus stores p's status.
 	SetPoisonStatus(ctx context.Context, p event.Poison) error
-	// SendBack puts p's message in the outbox, for p's consumer alone: same event ID, same bytes, next round.
-	SendBack(ctx context.Context, p event.Poison) error
+	// SendBack puts p's message in the outbox under a message ID, for p's consumer alone: same event ID, same bytes, next round, signed.
+	SendBack(ctx context.Context, p event.Poison, messageID uuid.UUID) error
 }

@@ -3,6 +3,8 @@ package eventtest
 import (
 	"context"
 	"errors"
+	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,17 +148,76 @@ func requeuedMessage(t *testing.T, b Bench) {
 		ID: c.Message.ID, Type: contract.TypeUserCreated, Source: contract.SourceUser, Key: want.Key, Sequence: 1, Time: begin,
 		CorrelationID: "corr",
 	}.Metadata()
-	metadata["own"], metadata[router.MetaRound] = "value", "3"
-	got, err := sent[0].Metadata()
-	require.NoError(t, err)
-	require.Equal(t, metadata, got)
+	metadata["own"], metadata[router.MetaRound], metadata[contract.MetaRequeueOf] = "value", "3", want.ID.String()
+	require.Equal(t, metadata, signed(t, b, sent[0]))
 
 	require.Equal(t, "requeue.event-history", sent[1].Topic)
-	got, err = sent[1].Metadata()
-	require.NoError(t, err)
 	require.Equal(t, map[string]string{
 		contract.MetaID: bare.Message.ID, contract.MetaType: contract.TypeUserCreated, router.MetaRound: "1",
-	}, got, "what was told by subject and place in the stream is written down")
+		contract.MetaRequeueOf: bare.GivenUp.ID,
+	}, signed(t, b, sent[1]), "what was told by subject and place in the stream is written down")
+}
+
+// signed requires that a row is signed as its consumer will get it, and returns its other metadata.
+func signed(t *testing.T, b Bench, p router.Pending) map[string]string {
+	t.Helper()
+	metadata, err := p.Metadata()
+	require.NoError(t, err)
+	require.NotEmpty(t, metadata[contract.MetaSignature])
+	consumer, ok := strings.CutPrefix(p.Topic, contract.RequeueTopic(""))
+	require.True(t, ok, p.Topic)
+	id := wire.Identity(metadata[contract.MetaID], metadata, wire.Requeue, 1)
+	require.True(t, b.Key.Signed(consumer, id, metadata, p.Payload))
+	require.False(t, b.Key.Signed("another", id, metadata, p.Payload), "the signature is for one consumer")
+	delete(metadata, contract.MetaSignature)
+	return metadata
+}
+
+// unsigned is what a consumer says of a message that came to it on its requeue subject and was not signed.
+func unsigned(sent command.StorePoison, claims map[string]string) command.StorePoison {
+	c := sent
+	c.Message.Metadata = maps.Clone(sent.Message.Metadata)
+	maps.Copy(c.Message.Metadata, claims)
+	c.GivenUp.ID, c.GivenUp.Subject, c.GivenUp.Reason = uuid.NewString(), contract.RequeueTopic(sent.GivenUp.Consumer), "unsigned"
+	return c
+}
+
+func requeuedUnsigned(t *testing.T, b Bench) {
+	original := poisoned(uuid.NewString(), "order-customers", 0)
+	store(t, b, original)
+	require.NoError(t, requeue(t, b, uuid.MustParse(original.GivenUp.ID)))
+	refused := unsigned(original, map[string]string{contract.MetaRequeueOf: original.GivenUp.ID, "own": "forged"})
+	store(t, b, refused)
+	require.NoError(t, requeue(t, b, uuid.MustParse(refused.GivenUp.ID)))
+	sent := sentBack(t, b)
+	require.Len(t, sent, 2)
+	require.NotEqual(t, sent[0].MessageID, sent[1].MessageID, "the broker would take it for a repeat")
+	require.Equal(t, signed(t, b, sent[0]), signed(t, b, sent[1]), "what goes back is what the queue holds, not what came in its name")
+}
+
+func forgedRequeue(t *testing.T, b Bench) {
+	original, open := poisoned(uuid.NewString(), "order-customers", 0), poisoned(uuid.NewString(), "order-customers", 0)
+	store(t, b, original, open)
+	require.NoError(t, requeue(t, b, uuid.MustParse(original.GivenUp.ID)))
+	otherBytes := unsigned(original, map[string]string{contract.MetaRequeueOf: original.GivenUp.ID})
+	otherBytes.Message.Data = []byte(`{"role":"admin"}`)
+	otherConsumer := unsigned(original, map[string]string{contract.MetaRequeueOf: original.GivenUp.ID})
+	otherConsumer.GivenUp.Consumer, otherConsumer.GivenUp.Subject = "event-history", "requeue.event-history"
+	otherEvent := unsigned(original, map[string]string{contract.MetaRequeueOf: original.GivenUp.ID})
+	otherEvent.Message.ID = uuid.NewString()
+	for name, forged := range map[string]command.StorePoison{
+		"of nothing":                 unsigned(original, nil),
+		"of what is none":            unsigned(original, map[string]string{contract.MetaRequeueOf: "none"}),
+		"of what there is not":       unsigned(original, map[string]string{contract.MetaRequeueOf: uuid.NewString()}),
+		"of what was never requeued": unsigned(open, map[string]string{contract.MetaRequeueOf: open.GivenUp.ID}),
+		"with other bytes":           otherBytes,
+		"for another consumer":       otherConsumer,
+		"of another event":           otherEvent,
+	} {
+		store(t, b, forged)
+		require.ErrorIs(t, requeue(t, b, uuid.MustParse(forged.GivenUp.ID)), event.ErrNotRequeued, name)
+	}
+	require.Len(t, sentBack(t, b), 1, "none of them goes back")
 }
 
 func requeuedNonsense(t *testing.T, b Bench) {
@@ -166,12 +227,11 @@ func requeuedNonsense(t *testing.T, b Bench) {
 	require.NoError(t, requeue(t, b, uuid.MustParse(c.GivenUp.ID)))
 	sent := sentBack(t, b)
 	require.Len(t, sent, 1)
-	got, err := sent[0].Metadata()
-	require.NoError(t, err)
+	got := signed(t, b, sent[0])
 	require.Equal(t, c.Message.ID, got[contract.MetaID], "it keeps the ID that it had here")
 	msg := message.NewMessage(got[contract.MetaID], sent[0].Payload)
 	msg.Metadata = got
-	_, err = wire.Check(sent[0].Topic, msg)
+	_, err := wire.Check(sent[0].Topic, msg)
 	require.NoError(t, err, "a broker takes it")
 }
 
@@ -193,7 +253,7 @@ func undoneRequeue(t *testing.T, b Bench) {
 		require.NoError(t, err)
 		require.NoError(t, p.Requeue())
 		require.NoError(t, tx.SetPoisonStatus(ctx, p))
-		require.NoError(t, tx.SendBack(ctx, p))
+		require.NoError(t, tx.SendBack(ctx, p, p.RequeueID()))
 		return refused
 	})
 	require.ErrorIs(t, err, refused)

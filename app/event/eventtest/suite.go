@@ -27,6 +27,7 @@ type Store interface {
 type Bench struct {
 	Store  Store
 	Outbox router.Outbox
+	Key    contract.RequeueKey // of the store
 }
 
 // Each runs a test on a fresh Bench of each database.
@@ -52,6 +53,8 @@ func Run(t *testing.T, each Each) {
 		"requeueing from 16 callers at once sends back once":          requeuedOnce,
 		"message that was kept without its payload stays":             requeuedWithoutPayload,
 		"requeued message keeps its event ID and goes to one topic":   requeuedMessage,
+		"unsigned message of ours goes back from the queue":           requeuedUnsigned,
+		"unsigned message of somebody else never goes back":           forgedRequeue,
 		"requeued nonsense can be published":                          requeuedNonsense,
 		"requeueing that is undone sends nothing back":                undoneRequeue,
 		"redelivered poison does not undo what was decided":           decisionStays,
