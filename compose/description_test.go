@@ -27,7 +27,7 @@ func TestDeploymentNamesEveryService(t *testing.T) {
 			"../docker-compose.yml":    {"\n  " + d.Name + ":\n", "MILLRACE_SERVICE: " + d.Name + "\n", "MYSQL_" + upper + "_PASSWORD", "NATS_" + upper + "_PASSWORD"},
 			"../.env.example":          {"MYSQL_" + upper + "_PASSWORD", "NATS_" + upper + "_PASSWORD"},
 			"../deploy/mysql/users.sh": {d.Name, "MYSQL_" + upper + "_PASSWORD"},
-			"../deploy/local/nats.sh":  {"NATS_" + upper + "_PASSWORD"},
+			"../deploy/nats.conf":      {"$NATS_" + upper + "_PASSWORD"},
 		} {
 			text, err := os.ReadFile(filepath.Clean(file))
 			require.NoError(t, err)
