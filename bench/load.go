@@ -11,113 +11,115 @@ import (
 	"github.com/millrace/millrace/bench/cluster"
 )
 
-// worker does one thing after the other, as fast as it can.
+// worker repeats a step as fast as it can.
 type worker struct {
 	step  func(ctx context.Context) error
 	close func()
 }
 
-// tally is what workers did in the measured time.
-type tally struct {
-	rate      float64 // per second
+// loadResult is what the workers did in the measured time.
+type loadResult struct {
+	rate      float64 // steps per second
 	latencies []time.Duration
-	cpu       map[string]float64 // milliseconds of a processor for one, by process
+	cpu       map[string]float64 // CPU milliseconds per step, by process
 }
 
-// warm is how long load runs before it counts.
-const warm = 500 * time.Millisecond
+// warmUp is how long workers run before the measurement starts.
+const warmUp = 500 * time.Millisecond
 
-// drive lets n workers work, for a moment and then for d, which counts.
-func drive(
-	ctx context.Context, n int, d time.Duration, watched []*cluster.Process, hire func(ctx context.Context, i int) (*worker, error),
-) (tally, error) {
+// runWorkers runs n workers for warmUp and then for d, and returns what they did in d. It measures the CPU time of processes. The first
+// error stops all workers.
+func runWorkers(
+	ctx context.Context, n int, d time.Duration, processes []*cluster.Process,
+	newWorker func(ctx context.Context, i int) (*worker, error),
+) (loadResult, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	workers := make([]*worker, n)
 	for i := range workers {
-		w, err := hire(ctx, i)
+		w, err := newWorker(ctx, i)
 		if err != nil {
-			return tally{}, err
+			return loadResult{}, err
 		}
 		defer w.close()
 		workers[i] = w
 	}
-	begin := time.Now().Add(warm)
-	end := begin.Add(d)
-	latencies, failed := make([][]time.Duration, n), make([]error, n)
-	var all sync.WaitGroup
+	start := time.Now().Add(warmUp)
+	end := start.Add(d)
+	latencies, errs := make([][]time.Duration, n), make([]error, n)
+	var running sync.WaitGroup
 	for i, w := range workers {
-		all.Go(func() {
-			if latencies[i], failed[i] = w.work(ctx, begin, end); failed[i] != nil {
-				cancel() // the others need not go on
+		running.Go(func() {
+			if latencies[i], errs[i] = w.run(ctx, start, end); errs[i] != nil {
+				cancel()
 			}
 		})
 	}
-	cluster.Sleep(ctx, time.Until(begin))
-	before, _ := meter(watched)
+	cluster.Sleep(ctx, time.Until(start))
+	cpuBefore, _ := cpuTimes(processes)
 	cluster.Sleep(ctx, time.Until(end))
-	after, meterErr := meter(watched)
-	all.Wait()
-	for _, err := range failed {
+	cpuAfter, cpuErr := cpuTimes(processes)
+	running.Wait()
+	for _, err := range errs {
 		if err != nil && !errors.Is(err, context.Canceled) {
-			return tally{}, err
+			return loadResult{}, err
 		}
 	}
-	t := tally{cpu: map[string]float64{}}
+	r := loadResult{cpu: map[string]float64{}}
 	for _, l := range latencies {
-		t.latencies = append(t.latencies, l...)
+		r.latencies = append(r.latencies, l...)
 	}
-	if len(t.latencies) == 0 {
-		return t, errors.Join(errors.New("nothing was done"), ctx.Err())
+	if len(r.latencies) == 0 {
+		return r, errors.Join(errors.New("no step was completed"), ctx.Err())
 	}
-	t.rate = float64(len(t.latencies)) / d.Seconds()
-	for name, spent := range after {
-		t.cpu["ms "+name] = ms(spent-before[name]) / float64(len(t.latencies))
+	r.rate = float64(len(r.latencies)) / d.Seconds()
+	for name, used := range cpuAfter {
+		r.cpu["ms "+name] = milliseconds(used-cpuBefore[name]) / float64(len(r.latencies))
 	}
-	return t, meterErr
+	return r, cpuErr
 }
 
-// work gives how long the steps took that ended between begin and end.
-func (w *worker) work(ctx context.Context, begin, end time.Time) (latencies []time.Duration, err error) {
+// run repeats the step until end. It returns the latencies of the steps that were completed between start and end.
+func (w *worker) run(ctx context.Context, start, end time.Time) (latencies []time.Duration, err error) {
 	for {
-		start := time.Now()
-		if start.After(end) {
+		stepStart := time.Now()
+		if stepStart.After(end) {
 			return latencies, nil
 		}
 		if err := w.step(ctx); err != nil {
 			return nil, err
 		}
-		if now := time.Now(); now.After(begin) && now.Before(end) {
-			latencies = append(latencies, now.Sub(start))
+		if now := time.Now(); now.After(start) && now.Before(end) {
+			latencies = append(latencies, now.Sub(stepStart))
 		}
 	}
 }
 
-// meter reads how much processor time processes, and this one, have spent.
-func meter(watched []*cluster.Process) (map[string]time.Duration, error) {
-	spent := map[string]time.Duration{}
-	for _, p := range watched {
+// cpuTimes returns the CPU time that each process has used, by name. The name of this program is "bench".
+func cpuTimes(processes []*cluster.Process) (map[string]time.Duration, error) {
+	times := map[string]time.Duration{}
+	for _, p := range processes {
 		d, err := p.CPUTime()
 		if err != nil {
-			return spent, fmt.Errorf("%s: %w", p.Name, err)
+			return times, fmt.Errorf("%s: %w", p.Name, err)
 		}
-		spent[p.Name] = d
+		times[p.Name] = d
 	}
 	var own syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_SELF, &own)
-	spent["bench"] = time.Duration(own.Utime.Nano() + own.Stime.Nano())
-	return spent, err
+	times["bench"] = time.Duration(own.Utime.Nano() + own.Stime.Nano())
+	return times, err
 }
 
-// orderers hires workers that place orders over HTTP, each on a connection of its own.
-func (s *system) orderers(tokens []string) func(ctx context.Context, i int) (*worker, error) {
-	address := s.of("order").Address
+// orderWorkers returns a constructor of workers that place orders over HTTP, each on its own connection.
+func (s *system) orderWorkers(tokens []string) func(ctx context.Context, i int) (*worker, error) {
+	address := s.replicaOf("order").Address
 	return func(ctx context.Context, i int) (*worker, error) {
-		c, err := dial(ctx, address)
+		c, err := dialOrders(ctx, address)
 		if err != nil {
 			return nil, err
 		}
-		request := placing(address, tokens[i%len(tokens)], "")
-		return &worker{step: func(context.Context) error { return c.place(request) }, close: c.close}, nil
+		request := encodeOrderRequest(address, tokens[i%len(tokens)], "")
+		return &worker{step: func(context.Context) error { return c.send(request) }, close: c.close}, nil
 	}
 }

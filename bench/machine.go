@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// machine says on what a run was made, and names no host.
+// machine describes the hardware and software of a run. It contains no host name.
 type machine struct {
 	Processor  string  `json:"processor"`
 	Cores      int     `json:"cores"`
@@ -22,16 +22,17 @@ type machine struct {
 	NATSServer string  `json:"nats_server"`
 }
 
-func look(ctx context.Context, l *lab) (machine, error) {
+// describeMachine returns the machine that this program runs on.
+func describeMachine(ctx context.Context, h *harness) (machine, error) {
 	m := machine{
-		Processor: field("/proc/cpuinfo", "model name"), Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH,
+		Processor: readField("/proc/cpuinfo", "model name"), Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH,
 		Go: runtime.Version(),
 	}
-	kib, err := strconv.ParseFloat(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"), 64)
+	kib, err := strconv.ParseFloat(strings.TrimSuffix(readField("/proc/meminfo", "MemTotal"), " kB"), 64)
 	if err == nil {
 		m.MemoryGiB = float64(int(kib/(1<<20)*10)) / 10
 	}
-	db, err := l.open("", 1)
+	db, err := h.openMariaDB("", 1)
 	if err != nil {
 		return m, err
 	}
@@ -40,13 +41,13 @@ func look(ctx context.Context, l *lab) (machine, error) {
 	if err != nil {
 		return m, err
 	}
-	version, err := exec.CommandContext(ctx, l.natsServer, "--version").Output()
+	version, err := exec.CommandContext(ctx, h.natsServer, "--version").Output()
 	m.NATSServer = strings.TrimPrefix(strings.TrimSpace(string(version)), "nats-server: ")
 	return m, err
 }
 
-// field reads the first value of a name in a list of "name: value"; empty where there is none.
-func field(file, name string) string {
+// readField returns the first value of name in a file with lines of the form "name: value". It returns "" if there is none.
+func readField(file, name string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return ""

@@ -1,12 +1,12 @@
-// Command bench measures what docs/benchmarks.md shows. Everything that is compared is measured in the same run, on a MariaDB of its
-// own that syncs every commit and an external nats-server that syncs every second.
+// Command bench measures the figures in docs/benchmarks.md. Each result and its baseline are measured in the same run, with a private
+// MariaDB that syncs every commit and a nats-server that syncs every second.
 //
-//	go run ./bench                         everything; it builds the binary and nats-server first
-//	go run ./bench -only orders,latency    some sections of orders, latency, relay, consume, memory
-//	go run ./bench -quick                  a short run that shows that all works, and no figures to quote
+//	go run ./bench                         builds the binaries and measures all sections
+//	go run ./bench -only orders,latency    measures some of the sections orders, latency, relay, consume, memory
+//	go run ./bench -quick                  a short run that shows that everything works; its figures mean nothing
 //
-// A table goes to standard output, the same as JSON to .build/bench.json, progress to standard error. It needs Linux, mariadbd and
-// mariadb-install-db.
+// It writes a table to standard output, the same results as JSON to .build/bench.json, and its progress to standard error. It requires
+// Linux, mariadbd and mariadb-install-db.
 package main
 
 import (
@@ -24,12 +24,12 @@ import (
 	"time"
 )
 
-// options are what a run is made of.
+// options are the settings of a run.
 type options struct {
 	only       []string
 	rounds     int
-	phase      time.Duration // of measured load
-	rows       int           // of the relay's outbox, of the stream that is consumed, and orders behind which memory is looked at
+	phase      time.Duration // measured duration of load
+	rows       int           // outbox rows to relay, events to consume, and orders to place before memory is measured
 	quick      bool
 	keep       bool
 	binary     string
@@ -42,7 +42,7 @@ type options struct {
 // section is one part of a run.
 type section struct {
 	name    string
-	measure func(ctx context.Context, l *lab) error
+	measure func(ctx context.Context, h *harness) error
 }
 
 var sections = []section{
@@ -54,7 +54,7 @@ var sections = []section{
 }
 
 func main() {
-	o, err := parse(os.Args[1:])
+	o, err := parseOptions(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -68,27 +68,28 @@ func main() {
 	}
 }
 
-// parse reads the command line. What is not a flag is an error, so that a mistyped one does not run something else.
-func parse(args []string) (options, error) {
+// parseOptions parses the command line. It rejects arguments that are not flags, so that a mistyped flag does not start another run
+// than the intended one.
+func parseOptions(args []string) (options, error) {
 	var o options
 	var only string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&only, "only", "", "sections to run, of orders, latency, relay, consume, memory; all by default")
-	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each comparison; the median is shown")
-	flags.DurationVar(&o.phase, "phase", 4*time.Second, "measured load in a round")
-	flags.IntVar(&o.rows, "rows", 100_000, "rows to relay, events to consume, orders to hold in memory")
-	flags.BoolVar(&o.quick, "quick", false, "one short round of everything")
-	flags.BoolVar(&o.keep, "keep", false, "keep the folder with data and logs")
-	flags.StringVar(&o.binary, "millrace", "", "a binary to measure instead of building it")
-	flags.StringVar(&o.natsServer, "nats-server", "", "a nats-server to use instead of building it")
-	flags.StringVar(&o.natsConf, "nats-conf", "deploy/nats.conf", "its configuration")
-	flags.StringVar(&o.dir, "dir", ".build/bench", "where a run keeps its data and logs")
-	flags.StringVar(&o.json, "json", ".build/bench.json", "where the figures go")
+	flags.StringVar(&only, "only", "", "sections to measure, separated by commas: orders, latency, relay, consume, memory; default all")
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each comparison; the median is reported")
+	flags.DurationVar(&o.phase, "phase", 4*time.Second, "measured duration of load in a round")
+	flags.IntVar(&o.rows, "rows", 100_000, "outbox rows to relay, events to consume, orders to place before memory is measured")
+	flags.BoolVar(&o.quick, "quick", false, "one short round of each section")
+	flags.BoolVar(&o.keep, "keep", false, "keep the directory with data and logs")
+	flags.StringVar(&o.binary, "millrace", "", "path of the millrace binary; built if empty")
+	flags.StringVar(&o.natsServer, "nats-server", "", "path of the nats-server binary; built if empty")
+	flags.StringVar(&o.natsConf, "nats-conf", "deploy/nats.conf", "path of the nats-server configuration")
+	flags.StringVar(&o.dir, "dir", ".build/bench", "directory for data and logs")
+	flags.StringVar(&o.json, "json", ".build/bench.json", "file for the results as JSON")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unexpected %q", flags.Arg(0))
+		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	if o.quick {
 		o.rounds, o.phase, o.rows = 1, time.Second, 4000
@@ -104,7 +105,7 @@ func parse(args []string) (options, error) {
 		o.only = strings.Split(only, ",")
 		for _, name := range o.only {
 			if !slices.Contains(known, name) {
-				return o, fmt.Errorf("no section %q: there are %s", name, strings.Join(known, ", "))
+				return o, fmt.Errorf("unknown section %q; the sections are %s", name, strings.Join(known, ", "))
 			}
 		}
 	}
@@ -113,29 +114,29 @@ func parse(args []string) (options, error) {
 	return o, err
 }
 
-// run measures the sections that were asked for and writes what came of them, also when a later one failed.
+// run measures the selected sections and writes the report, also if one of them fails.
 func run(ctx context.Context, o options) (err error) {
 	if o, err = build(ctx, o); err != nil {
 		return err
 	}
-	l, err := newLab(ctx, o)
+	h, err := newHarness(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, l.close()) }()
+	defer func() { err = errors.Join(err, h.close()) }()
 	for _, s := range sections {
 		if !slices.Contains(o.only, s.name) {
 			continue
 		}
-		if err = s.measure(ctx, l); err != nil {
+		if err = s.measure(ctx, h); err != nil {
 			err = fmt.Errorf("%s: %w", s.name, err)
 			break
 		}
 	}
-	return errors.Join(err, l.report.write(os.Stdout, o.json))
+	return errors.Join(err, h.report.write(os.Stdout, o.json))
 }
 
-// build makes the programs that are measured, from this module.
+// build builds the binaries for which o has no path, and returns o with absolute paths.
 func build(ctx context.Context, o options) (options, error) {
 	for _, program := range []struct {
 		path   *string
@@ -149,11 +150,11 @@ func build(ctx context.Context, o options) (options, error) {
 				return o, fmt.Errorf("build %s: %w: %s", program.name, err, out)
 			}
 		}
-		full, err := filepath.Abs(*program.path)
+		absolute, err := filepath.Abs(*program.path)
 		if err != nil {
 			return o, err
 		}
-		*program.path = full
+		*program.path = absolute
 	}
 	return o, nil
 }

@@ -7,90 +7,93 @@ import (
 	"maps"
 )
 
-// connections are how many clients order at once.
-var connections = []int{1, 16, 64}
+// connectionCounts are the numbers of concurrent clients that are measured.
+var connectionCounts = []int{1, 16, 64}
 
-// measureOrders places orders over HTTP beside the raw limit of the database: the same two INSERTs in one transaction, on as many
-// connections. The two take turns.
-func measureOrders(ctx context.Context, l *lab) error {
-	for _, setting := range []struct {
-		what     string
-		start    func() (*system, error)
-		targeted bool
+// measureOrders measures the rate of orders over HTTP. The baseline is the raw rate of the database: the same two INSERTs in one
+// transaction, on the same number of connections. Result and baseline are measured alternately.
+func measureOrders(ctx context.Context, h *harness) error {
+	for _, setup := range []struct {
+		name      string
+		start     func() (*system, error)
+		hasTarget bool
 	}{
-		{"order service and its relay", func() (*system, error) { return l.startSplit(ctx, "user", "order") }, true},
-		{"three services", func() (*system, error) { return l.startSplit(ctx, "user", "order", "event") }, false},
-		{"all in one on SQLite", func() (*system, error) { return l.startWhole(ctx) }, false},
+		{"order service and its relay", func() (*system, error) { return h.startSplit(ctx, "user", "order") }, true},
+		{"three services", func() (*system, error) { return h.startSplit(ctx, "user", "order", "event") }, false},
+		{"one process on SQLite", func() (*system, error) { return h.startSingleProcess(ctx) }, false},
 	} {
-		l.say("orders: %s", setting.what)
-		s, err := setting.start()
+		h.progress("orders: %s", setup.name)
+		s, err := setup.start()
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(s.compareOrders(ctx, setting.what, setting.targeted), s.stop()); err != nil {
-			return fmt.Errorf("%s: %w", setting.what, err)
+		if err := errors.Join(s.compareOrders(ctx, setup.name, setup.hasTarget), s.stop()); err != nil {
+			return fmt.Errorf("%s: %w", setup.name, err)
 		}
 	}
 	return nil
 }
 
-// compareOrders measures one way of running Millrace.
-func (s *system) compareOrders(ctx context.Context, what string, targeted bool) error {
-	tokens, err := s.customers(ctx, 8)
+// compareOrders measures one setup with each number of connections.
+func (s *system) compareOrders(ctx context.Context, setup string, hasTarget bool) error {
+	tokens, err := s.createUsers(ctx, 8)
 	if err != nil {
 		return err
 	}
-	if _, err := drive(ctx, 1, warm, nil, s.orderers(tokens)); err != nil { // a first one, for its rows
+	if _, err := runWorkers(ctx, 1, warmUp, nil, s.orderWorkers(tokens)); err != nil { // stores the sample rows of the raw baseline
 		return err
 	}
-	if _, err := s.settle(ctx); err != nil {
+	if _, err := s.awaitIdle(ctx); err != nil {
 		return err
 	}
-	for _, n := range connections {
-		raw, err := s.newLimit(ctx, n)
+	for _, connections := range connectionCounts {
+		raw, err := s.newRawBaseline(ctx, connections)
 		if err != nil {
 			return err
 		}
-		f, err := s.duel(ctx, raw, n, tokens)
+		r, err := s.alternate(ctx, raw, connections, tokens)
 		if err := errors.Join(err, raw.db.Close()); err != nil {
 			return err
 		}
-		f.Section, f.What = "orders", fmt.Sprintf("POST /api/orders, %s, %d connections", what, n)
-		if targeted && n > 1 {
-			f = f.aims("ratio >= 0.7", f.Ratio >= 0.7)
+		r.Section, r.Name = "orders", fmt.Sprintf("POST /api/orders, %s, %d connections", setup, connections)
+		if hasTarget && connections > 1 {
+			r = r.withTarget("ratio >= 0.7", r.Ratio >= 0.7)
 		}
-		s.lab.add(f)
+		s.harness.add(r)
 	}
 	return nil
 }
 
-// duel lets the raw limit and HTTP take turns. The figure is the median of the rounds, its ratio the median of their ratios.
-func (s *system) duel(ctx context.Context, raw *limit, n int, tokens []string) (f figure, err error) {
-	var others, ratios []float64
-	f.Notes = map[string]float64{}
-	for range s.lab.rounds {
-		limit, err := drive(ctx, n, s.lab.phase, s.processes(), raw.writers())
+// alternate measures the raw baseline and orders over HTTP in turn. The value is the median of the rounds, the ratio the median of their
+// ratios.
+func (s *system) alternate(ctx context.Context, raw *rawBaseline, connections int, tokens []string) (r result, err error) {
+	var rawRates, ratios []float64
+	r.Notes = map[string]float64{}
+	for range s.harness.rounds {
+		rawLoad, err := runWorkers(ctx, connections, s.harness.phase, s.processes(), raw.workers())
 		if err != nil {
-			return f, fmt.Errorf("raw: %w", err)
+			return r, fmt.Errorf("raw: %w", err)
 		}
-		orders, err := drive(ctx, n, s.lab.phase, s.processes(), s.orderers(tokens))
+		orders, err := runWorkers(ctx, connections, s.harness.phase, s.processes(), s.orderWorkers(tokens))
 		if err != nil {
-			return f, err
+			return r, err
 		}
-		waited, err := s.settle(ctx)
+		backlog, err := s.awaitIdle(ctx)
 		if err != nil {
-			return f, err
+			return r, err
 		}
-		f.Rounds, others, ratios = append(f.Rounds, orders.rate), append(others, limit.rate), append(ratios, orders.rate/limit.rate)
-		maps.Copy(f.Notes, orders.cpu)
-		for name, spent := range limit.cpu {
-			f.Notes["raw "+name] = spent
+		ratio := orders.rate / rawLoad.rate
+		r.Rounds, rawRates, ratios = append(r.Rounds, orders.rate), append(rawRates, rawLoad.rate), append(ratios, ratio)
+		maps.Copy(r.Notes, orders.cpu)
+		for name, used := range rawLoad.cpu {
+			r.Notes["raw "+name] = used
 		}
-		f.Notes["p50 ms"], f.Notes["p99 ms"] = ms(percentile(orders.latencies, 50)), ms(percentile(orders.latencies, 99))
-		f.Notes["outbox rows left"] = float64(waited)
-		s.lab.say("%d connections: %.0f/s of %.0f/s = %.2f, p50 %.1f ms of %.1f ms", n, orders.rate, limit.rate, orders.rate/limit.rate,
-			ms(percentile(orders.latencies, 50)), ms(percentile(limit.latencies, 50)))
+		p50 := milliseconds(percentile(orders.latencies, 50))
+		r.Notes["p50 ms"], r.Notes["p99 ms"] = p50, milliseconds(percentile(orders.latencies, 99))
+		r.Notes["outbox backlog"] = float64(backlog)
+		s.harness.progress("%d connections: %.0f/s, raw %.0f/s, ratio %.2f; p50 %.1f ms, raw %.1f ms", connections, orders.rate, rawLoad.rate,
+			ratio, p50, milliseconds(percentile(rawLoad.latencies, 50)))
 	}
-	f.Value, f.Unit, f.Beside, f.Other, f.Ratio = median(f.Rounds), "/s", "raw", median(others), median(ratios)
-	return f, nil
+	r.Value, r.Unit, r.Baseline, r.BaselineValue, r.Ratio = median(r.Rounds), "/s", "raw", median(rawRates), median(ratios)
+	return r, nil
 }

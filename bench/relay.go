@@ -18,56 +18,56 @@ import (
 	"github.com/millrace/millrace/router"
 )
 
-// rowsPerFill is how many rows a transaction stores that fills an outbox.
-const rowsPerFill = 500
+// fillBatch is the number of rows per transaction when an outbox is filled.
+const fillBatch = 500
 
-// measureRelay empties a full outbox to a nats-server, in this process: with Millrace's relay, and with watermill-sql's subscriber
-// behind watermill's forwarder, which gets fewer rows because it takes its time; both figures are per second.
-func measureRelay(ctx context.Context, l *lab) error {
-	l.say("relay: %d rows", l.rows)
-	name := l.name("relay")
-	dir, err := l.folder(name)
+// measureRelay measures how fast Millrace's relay publishes the rows of an outbox to a nats-server. The relay runs in this process. The
+// baseline is watermill's forwarder with watermill-sql's subscriber. It gets fewer rows, because it is slower.
+func measureRelay(ctx context.Context, h *harness) error {
+	h.progress("relay: %d rows", h.rows)
+	name := h.uniqueName("relay")
+	dir, err := h.makeDir(name)
 	if err != nil {
 		return err
 	}
-	broker, err := l.startBroker(ctx, dir)
+	broker, err := h.startBroker(ctx, dir)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = broker.Stop(15 * time.Second) }() // it exits with 1, as ever
-	ours, err := l.drainOurs(ctx, broker, name)
+	defer func() { _ = broker.Stop(15 * time.Second) }() // nats-server exits with 1 after SIGTERM
+	rate, err := h.measureMillraceRelay(ctx, broker, name)
 	if err != nil {
 		return err
 	}
-	const share = 5 // of our rows, theirs get one in so many
-	for _, setting := range []struct {
-		what  string
-		batch int
-		dsn   string
-		aimed bool
+	const fraction = 5 // the baseline gets a fifth of the rows
+	for _, baseline := range []struct {
+		name          string
+		batch         int
+		dsnParameters string
+		hasTarget     bool
 	}{
-		{"watermill-sql's subscriber and watermill's forwarder, their defaults", 0, "?parseTime=true", true},
+		{"watermill-sql's subscriber and watermill's forwarder with default settings", 0, "?parseTime=true", true},
 		{"the same with batches of 1000 and interpolated statements", 1000, "?parseTime=true&interpolateParams=true", false},
 	} {
-		theirs, err := l.drainTheirs(ctx, broker, l.rows/share, setting.batch, setting.dsn)
+		baselineRate, err := h.measureWatermillRelay(ctx, broker, h.rows/fraction, baseline.batch, baseline.dsnParameters)
 		if err != nil {
 			return err
 		}
-		f := figure{
-			Section: "relay", What: fmt.Sprintf("draining %d rows", l.rows), Value: ours, Unit: "/s",
-			Notes: map[string]float64{"rows beside": float64(l.rows / share)},
-		}.besides(setting.what, theirs)
-		if setting.aimed {
-			f = f.aims("ratio >= 5", f.Ratio >= 5)
+		r := result{
+			Section: "relay", Name: fmt.Sprintf("publishing %d outbox rows", h.rows), Value: rate, Unit: "/s",
+			Notes: map[string]float64{"baseline rows": float64(h.rows / fraction)},
+		}.withBaseline(baseline.name, baselineRate)
+		if baseline.hasTarget {
+			r = r.withTarget("ratio >= 5", r.Ratio >= 5)
 		}
-		l.add(f)
+		h.add(r)
 	}
 	return nil
 }
 
-// drainOurs gives how many rows a second Millrace's relay publishes and marks.
-func (l *lab) drainOurs(ctx context.Context, broker *cluster.NATS, name string) (rate float64, err error) {
-	db, err := sqldb.Open(sqldb.Config{URL: l.mariadb.URL(benchAccount), Name: name})
+// measureMillraceRelay returns how many rows per second Millrace's relay publishes and marks.
+func (h *harness) measureMillraceRelay(ctx context.Context, broker *cluster.NATS, name string) (rate float64, err error) {
+	db, err := sqldb.Open(sqldb.Config{URL: h.mariadb.URL(benchAccount), Name: name})
 	if err != nil {
 		return 0, err
 	}
@@ -76,11 +76,11 @@ func (l *lab) drainOurs(ctx context.Context, broker *cluster.NATS, name string) 
 		return 0, err
 	}
 	outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: contract.SourceOrder, NewID: uuid.New, Now: time.Now})
-	if err := l.fillOurs(ctx, db, outbox); err != nil {
+	if err := h.fillMillraceOutbox(ctx, db, outbox); err != nil {
 		return 0, err
 	}
-	quiet := slog.New(slog.DiscardHandler)
-	conn, err := natsjs.Connect(ctx, natsjs.Config{URL: broker.ObserverURL(), Name: "bench", Logger: quiet})
+	logger := slog.New(slog.DiscardHandler)
+	conn, err := natsjs.Connect(ctx, natsjs.Config{URL: broker.ObserverURL(), Name: "bench", Logger: logger})
 	if err != nil {
 		return 0, err
 	}
@@ -88,38 +88,38 @@ func (l *lab) drainOurs(ctx context.Context, broker *cluster.NATS, name string) 
 	if err := conn.EnsureStreams(ctx, natsjs.Streams{}); err != nil {
 		return 0, err
 	}
-	publisher, err := natsjs.NewPublisher(conn, natsjs.PublisherConfig{Logger: quiet})
+	publisher, err := natsjs.NewPublisher(conn, natsjs.PublisherConfig{Logger: logger})
 	if err != nil {
 		return 0, err
 	}
 	defer publisher.Close()
-	counted := &countedOutbox{Outbox: outbox, wanted: int64(l.rows), all: make(chan struct{})}
-	relay, err := router.NewRelay(router.RelayConfig{Service: "bench", Outbox: counted, Broker: publisher, Holder: "bench"})
+	counter := &countingOutbox{Outbox: outbox, total: int64(h.rows), done: make(chan struct{})}
+	relay, err := router.NewRelay(router.RelayConfig{Service: "bench", Outbox: counter, Broker: publisher, Holder: "bench"})
 	if err != nil {
 		return 0, err
 	}
-	working, stop := context.WithCancel(ctx)
+	relayCtx, stop := context.WithCancel(ctx)
 	defer stop()
-	ended := make(chan error, 1)
-	begin := time.Now()
-	go func() { ended <- relay.Run(working) }()
+	finished := make(chan error, 1)
+	start := time.Now()
+	go func() { finished <- relay.Run(relayCtx) }()
 	select {
-	case <-counted.all:
-		rate = float64(l.rows) / time.Since(begin).Seconds()
+	case <-counter.done:
+		rate = float64(h.rows) / time.Since(start).Seconds()
 	case <-ctx.Done():
 	}
 	stop()
-	return rate, errors.Join(<-ended, ctx.Err())
+	return rate, errors.Join(<-finished, ctx.Err())
 }
 
-// fillOurs fills an outbox.
-func (l *lab) fillOurs(ctx context.Context, db *sqldb.DB, outbox *sqldb.Outbox) error {
-	var s sampler
-	for s.made < l.rows {
-		batch := make([]event, min(rowsPerFill, l.rows-s.made))
+// fillMillraceOutbox adds h.rows events to an outbox.
+func (h *harness) fillMillraceOutbox(ctx context.Context, db *sqldb.DB, outbox *sqldb.Outbox) error {
+	var g eventGenerator
+	for g.count < h.rows {
+		batch := make([]sampleEvent, min(fillBatch, h.rows-g.count))
 		for i := range batch {
 			var err error
-			if batch[i], err = s.next(); err != nil {
+			if batch[i], err = g.next(); err != nil {
 				return err
 			}
 		}
@@ -141,20 +141,20 @@ func (l *lab) fillOurs(ctx context.Context, db *sqldb.DB, outbox *sqldb.Outbox) 
 	return nil
 }
 
-// countedOutbox tells when all rows are marked.
-type countedOutbox struct {
+// countingOutbox closes done when total rows are marked.
+type countingOutbox struct {
 	*sqldb.Outbox
 
 	marked atomic.Int64
-	wanted int64
-	all    chan struct{}
+	total  int64
+	done   chan struct{}
 }
 
 // Mark implements router.Outbox.
-func (o *countedOutbox) Mark(ctx context.Context, epoch int64, rows []router.Published) error {
+func (o *countingOutbox) Mark(ctx context.Context, epoch int64, rows []router.Published) error {
 	err := o.Outbox.Mark(ctx, epoch, rows)
-	if err == nil && o.marked.Add(int64(len(rows))) == o.wanted {
-		close(o.all)
+	if err == nil && o.marked.Add(int64(len(rows))) == o.total {
+		close(o.done)
 	}
 	return err
 }

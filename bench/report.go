@@ -11,66 +11,66 @@ import (
 	"time"
 )
 
-// figure is one number, beside another of the same run.
-type figure struct {
-	Section string             `json:"section"`
-	What    string             `json:"what"`
-	Value   float64            `json:"value"`
-	Unit    string             `json:"unit"`
-	Rounds  []float64          `json:"rounds,omitempty"` // the values of which Value is the median
-	Beside  string             `json:"beside,omitempty"`
-	Other   float64            `json:"other,omitempty"`
-	Ratio   float64            `json:"ratio,omitempty"` // of Value to Other; of rounds, the median of their ratios
-	Target  string             `json:"target,omitempty"`
-	Met     *bool              `json:"met,omitempty"`
-	Notes   map[string]float64 `json:"notes,omitempty"`
+// result is one measured value, with a baseline that was measured in the same run.
+type result struct {
+	Section       string             `json:"section"`
+	Name          string             `json:"name"`
+	Value         float64            `json:"value"`
+	Unit          string             `json:"unit"`
+	Rounds        []float64          `json:"rounds,omitempty"` // the values of which Value is the median
+	Baseline      string             `json:"baseline,omitempty"`
+	BaselineValue float64            `json:"baseline_value,omitempty"`
+	Ratio         float64            `json:"ratio,omitempty"` // of Value to BaselineValue; with rounds the median of their ratios
+	Target        string             `json:"target,omitempty"`
+	Met           *bool              `json:"met,omitempty"`
+	Notes         map[string]float64 `json:"notes,omitempty"`
 }
 
-// besides compares f with another number of the same run.
-func (f figure) besides(what string, other float64) figure {
-	f.Beside, f.Other = what, other
-	if other != 0 {
-		f.Ratio = f.Value / other
+// withBaseline returns r with a baseline.
+func (r result) withBaseline(name string, value float64) result {
+	r.Baseline, r.BaselineValue = name, value
+	if value != 0 {
+		r.Ratio = r.Value / value
 	}
-	return f
+	return r
 }
 
-// aims says what the figure should be, and whether it is.
-func (f figure) aims(target string, met bool) figure {
-	f.Target, f.Met = target, &met
-	return f
+// withTarget returns r with a target and whether it was met.
+func (r result) withTarget(target string, met bool) result {
+	r.Target, r.Met = target, &met
+	return r
 }
 
-// report is what a run found.
+// report is the result of a run.
 type report struct {
 	At      time.Time `json:"at"`
 	Quick   bool      `json:"quick"`
 	Machine machine   `json:"machine"`
-	Figures []figure  `json:"figures"`
+	Results []result  `json:"results"`
 }
 
-func newReport(ctx context.Context, l *lab) (*report, error) {
-	m, err := look(ctx, l)
-	return &report{At: time.Now().UTC(), Quick: l.quick, Machine: m}, err
+func newReport(ctx context.Context, h *harness) (*report, error) {
+	m, err := describeMachine(ctx, h)
+	return &report{At: time.Now().UTC(), Quick: h.quick, Machine: m}, err
 }
 
-// add keeps a figure and tells of it.
-func (l *lab) add(f figure) {
-	l.report.Figures = append(l.report.Figures, f)
-	l.say("%s", strings.Join(f.cells(), "  "))
+// add adds a result to the report and prints it as progress.
+func (h *harness) add(r result) {
+	h.report.Results = append(h.report.Results, r)
+	h.progress("%s", strings.Join(r.cells(), "  "))
 }
 
-// write gives the table and the JSON.
+// write writes the table to out and the JSON to path.
 func (r *report) write(out io.Writer, path string) error {
 	m := r.Machine
 	fmt.Fprintf(out, "%s, %d cores, %.1f GiB; %s, %s; MariaDB %s, innodb_flush_log_at_trx_commit=%s, log_bin=%s; "+
 		"nats-server %s, sync_interval 1s\n\n",
 		m.Processor, m.Cores, m.MemoryGiB, m.System, m.Go, m.MariaDB, m.FlushLog, m.BinaryLog, m.NATSServer)
-	rows := [][]string{{"section", "what", "value", "beside", "ratio", "target", "notes"}}
-	for _, f := range r.Figures {
-		rows = append(rows, f.cells())
+	rows := [][]string{{"section", "measurement", "value", "baseline", "ratio", "target", "notes"}}
+	for _, result := range r.Results {
+		rows = append(rows, result.cells())
 	}
-	table(out, rows)
+	writeTable(out, rows)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
@@ -81,23 +81,23 @@ func (r *report) write(out io.Writer, path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o600)
 }
 
-// cells are the figure's row of the table.
-func (f figure) cells() []string {
-	cells := []string{f.Section, f.What, number(f.Value) + " " + f.Unit, "", "", f.Target, notes(f.Notes)}
-	if f.Beside != "" {
-		cells[3] = f.Beside + ": " + number(f.Other)
-		cells[4] = fmt.Sprintf("%.2f", f.Ratio)
+// cells returns the table row of r.
+func (r result) cells() []string {
+	cells := []string{r.Section, r.Name, formatNumber(r.Value) + " " + r.Unit, "", "", r.Target, formatNotes(r.Notes)}
+	if r.Baseline != "" {
+		cells[3] = r.Baseline + ": " + formatNumber(r.BaselineValue)
+		cells[4] = fmt.Sprintf("%.2f", r.Ratio)
 	}
-	if f.Met != nil && *f.Met {
+	if r.Met != nil && *r.Met {
 		cells[5] += ", met"
-	} else if f.Met != nil {
+	} else if r.Met != nil {
 		cells[5] += ", MISSED"
 	}
 	return cells
 }
 
-// number shows three digits that matter, or all of a large one.
-func number(v float64) string {
+// formatNumber returns v with three significant digits, or as an integer if it is at least 100.
+func formatNumber(v float64) string {
 	switch {
 	case v >= 100:
 		return fmt.Sprintf("%.0f", v)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// median is the middle of values; of an even number the lower middle.
+// median returns the median of values, or 0 if there are none. For an even number of values it returns the lower of the two in the middle.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -14,7 +14,8 @@ func median(values []float64) float64 {
 	return sorted[(len(sorted)-1)/2]
 }
 
-// percentile is the duration that p of a hundred do not exceed.
+// percentile returns the p-th percentile of durations: the shortest one that at least p percent of them do not exceed. It returns 0 if
+// there are none.
 func percentile(durations []time.Duration, p int) time.Duration {
 	if len(durations) == 0 {
 		return 0
@@ -23,5 +24,5 @@ func percentile(durations []time.Duration, p int) time.Duration {
 	return sorted[(len(sorted)*p+99)/100-1]
 }
 
-// ms gives a duration in milliseconds.
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+// milliseconds returns d in milliseconds.
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

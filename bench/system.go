@@ -15,19 +15,19 @@ import (
 	"github.com/millrace/millrace/bench/cluster"
 )
 
-// system is Millrace as it is measured: its processes, its databases, its broker.
+// system is the system under test: the processes of Millrace with their databases and broker.
 type system struct {
-	lab      *lab
-	nats     *cluster.NATS // nil where it is embedded
+	harness  *harness
+	nats     *cluster.NATS // nil with the embedded server
 	natsURL  string        // for this program
 	replicas []*cluster.Replica
-	prefix   string // of its databases on MariaDB; empty on SQLite
-	data     string // folder of SQLite's files
+	prefix   string // of the database names on MariaDB; empty with SQLite
+	dataDir  string // of the SQLite files
 }
 
 // startBroker starts a nats-server with an empty store.
-func (l *lab) startBroker(ctx context.Context, dir string) (*cluster.NATS, error) {
-	n, err := cluster.NewNATS(ctx, cluster.NATSConfig{Binary: l.natsServer, Conf: l.natsConf, Dir: dir, Observer: benchAccount})
+func (h *harness) startBroker(ctx context.Context, dir string) (*cluster.NATS, error) {
+	n, err := cluster.NewNATS(ctx, cluster.NATSConfig{Binary: h.natsServer, Conf: h.natsConf, Dir: dir, Observer: benchAccount})
 	if err != nil {
 		return nil, err
 	}
@@ -37,43 +37,43 @@ func (l *lab) startBroker(ctx context.Context, dir string) (*cluster.NATS, error
 	return n, n.AwaitReady(ctx, time.Minute)
 }
 
-// startSplit starts services in a process each, on MariaDB and a nats-server of their own.
-func (l *lab) startSplit(ctx context.Context, services ...string) (s *system, err error) {
-	prefix := l.name("split")
-	dir, err := l.folder(prefix)
+// startSplit starts one process per service, with databases on MariaDB and a nats-server.
+func (h *harness) startSplit(ctx context.Context, services ...string) (s *system, err error) {
+	prefix := h.uniqueName("split")
+	dir, err := h.makeDir(prefix)
 	if err != nil {
 		return nil, err
 	}
-	s = &system{lab: l, prefix: prefix}
+	s = &system{harness: h, prefix: prefix}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	if s.nats, err = l.startBroker(ctx, dir); err != nil {
+	if s.nats, err = h.startBroker(ctx, dir); err != nil {
 		return s, err
 	}
 	s.natsURL = s.nats.ObserverURL()
-	keys := ""
+	jwksURL := ""
 	for _, service := range services {
-		r, err := s.run(ctx, dir, service,
-			"MILLRACE_DATABASE_URL="+l.mariadb.URL(serviceAccount)+prefix,
+		r, err := s.startReplica(ctx, dir, service,
+			"MILLRACE_DATABASE_URL="+h.mariadb.URL(serviceAccount)+prefix,
 			"MILLRACE_BROKER_URL="+s.nats.URL(service),
 			"MILLRACE_DATA_DIR="+filepath.Join(dir, service),
-			"MILLRACE_JWKS_URL="+keys)
+			"MILLRACE_JWKS_URL="+jwksURL)
 		if err != nil {
 			return s, err
 		}
 		if service == "user" {
-			keys = r.URL + "/.well-known/jwks.json"
+			jwksURL = r.URL + "/.well-known/jwks.json"
 		}
 	}
 	return s, nil
 }
 
-// startWhole starts all services in one process, with everything embedded, as `go run .` does.
-func (l *lab) startWhole(ctx context.Context) (s *system, err error) {
-	dir, err := l.folder(l.name("whole"))
+// startSingleProcess starts one process that runs all services with SQLite and the embedded NATS server, as "go run ." does.
+func (h *harness) startSingleProcess(ctx context.Context) (s *system, err error) {
+	dir, err := h.makeDir(h.uniqueName("single"))
 	if err != nil {
 		return nil, err
 	}
@@ -81,18 +81,20 @@ func (l *lab) startWhole(ctx context.Context) (s *system, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &system{lab: l, natsURL: "nats://millrace:" + natsPassword + "@" + address, data: filepath.Join(dir, "data")}
-	_, err = s.run(ctx, dir, "all", "MILLRACE_EMBEDDED_NATS_ADDR="+address, "MILLRACE_EMBEDDED_NATS_PASSWORD="+natsPassword,
-		"MILLRACE_DATA_DIR="+s.data)
+	s = &system{harness: h, natsURL: "nats://millrace:" + natsPassword + "@" + address, dataDir: filepath.Join(dir, "data")}
+	_, err = s.startReplica(ctx, dir, "all", "MILLRACE_EMBEDDED_NATS_ADDR="+address, "MILLRACE_EMBEDDED_NATS_PASSWORD="+natsPassword,
+		"MILLRACE_DATA_DIR="+s.dataDir)
 	if err != nil {
 		err = errors.Join(err, s.stop())
 	}
 	return s, err
 }
 
-// run starts one process of Millrace and waits until it is ready.
-func (s *system) run(ctx context.Context, dir, service string, env ...string) (*cluster.Replica, error) {
-	r, err := cluster.NewReplica(ctx, cluster.ReplicaConfig{Binary: s.lab.binary, Name: service, Service: service, Dir: dir, Env: env})
+// startReplica starts one process of Millrace and waits until it is ready.
+func (s *system) startReplica(ctx context.Context, dir, service string, env ...string) (*cluster.Replica, error) {
+	r, err := cluster.NewReplica(ctx, cluster.ReplicaConfig{
+		Binary: s.harness.binary, Name: service, Service: service, Dir: dir, Env: env,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -103,20 +105,20 @@ func (s *system) run(ctx context.Context, dir, service string, env ...string) (*
 	return r, r.AwaitReady(ctx, time.Minute)
 }
 
-// stop ends the processes, services first.
+// stop stops the processes, the services first.
 func (s *system) stop() error {
-	var failed []error
+	var errs []error
 	for _, r := range slices.Backward(s.replicas) {
-		failed = append(failed, r.Stop(15*time.Second))
+		errs = append(errs, r.Stop(15*time.Second))
 	}
 	if s.nats != nil {
-		_ = s.nats.Stop(15 * time.Second) // it exits with 1 after SIGTERM, as ever
+		_ = s.nats.Stop(15 * time.Second) // nats-server exits with 1 after SIGTERM
 	}
-	return errors.Join(failed...)
+	return errors.Join(errs...)
 }
 
-// of gives the process that answers for a service, nil where there is none.
-func (s *system) of(service string) *cluster.Replica {
+// replicaOf returns the process that runs a service, or nil.
+func (s *system) replicaOf(service string) *cluster.Replica {
 	for _, r := range s.replicas {
 		if r.Runs(service) {
 			return r
@@ -125,11 +127,11 @@ func (s *system) of(service string) *cluster.Replica {
 	return nil
 }
 
-// processes are all whose processor time counts.
+// processes returns the processes whose CPU time is measured.
 func (s *system) processes() []*cluster.Process {
 	var all []*cluster.Process
 	if s.nats != nil {
-		all = append(all, s.lab.mariadb.Process, s.nats.Process)
+		all = append(all, s.harness.mariadb.Process, s.nats.Process)
 	}
 	for _, r := range s.replicas {
 		all = append(all, r.Process)
@@ -137,36 +139,36 @@ func (s *system) processes() []*cluster.Process {
 	return all
 }
 
-// database opens a service's database for a look.
-func (s *system) database(service string) (*sql.DB, error) {
+// openDatabase opens the database of a service, to observe it.
+func (s *system) openDatabase(service string) (*sql.DB, error) {
 	if s.prefix != "" {
-		return s.lab.open(s.prefix+"_"+service, 2)
+		return s.harness.openMariaDB(s.prefix+"_"+service, 2)
 	}
-	return sql.Open("sqlite", "file:"+filepath.Join(s.data, "millrace_"+service+".db")+"?mode=ro&_pragma=busy_timeout(10000)")
+	return sql.Open("sqlite", "file:"+filepath.Join(s.dataDir, "millrace_"+service+".db")+"?mode=ro&_pragma=busy_timeout(10000)")
 }
 
-// settle waits until nothing is on its way any more: the outbox is empty and, where an event service runs, everything is in the
-// history. It gives how many rows of the outbox waited at first.
-func (s *system) settle(ctx context.Context) (waited int64, err error) {
-	orders, err := s.database("order")
+// awaitIdle waits until the outbox of the order service is empty and, if an event service runs, all events are in its history. It
+// returns the number of unpublished outbox rows at the time of the call.
+func (s *system) awaitIdle(ctx context.Context) (backlog int64, err error) {
+	orders, err := s.openDatabase("order")
 	if err != nil {
 		return 0, err
 	}
 	defer orders.Close()
-	const pending = "SELECT COUNT(*) FROM outbox WHERE stream_sequence IS NULL"
-	if err := orders.QueryRowContext(ctx, pending).Scan(&waited); err != nil {
+	const countUnpublished = "SELECT COUNT(*) FROM outbox WHERE stream_sequence IS NULL"
+	if err := orders.QueryRowContext(ctx, countUnpublished).Scan(&backlog); err != nil {
 		return 0, err
 	}
 	err = cluster.Eventually(ctx, 2*time.Minute, func(ctx context.Context) error {
-		return none(ctx, orders, pending)
+		return requireZero(ctx, orders, countUnpublished)
 	})
-	if err != nil || s.of("event") == nil {
-		return waited, err
+	if err != nil || s.replicaOf("event") == nil {
+		return backlog, err
 	}
-	return waited, s.awaitHistory(ctx)
+	return backlog, s.awaitHistory(ctx)
 }
 
-// awaitHistory waits until the event service took and numbered all that is in the stream.
+// awaitHistory waits until all events of the stream are in the history and have a position.
 func (s *system) awaitHistory(ctx context.Context) error {
 	nc, err := nats.Connect(s.natsURL)
 	if err != nil {
@@ -177,7 +179,7 @@ func (s *system) awaitHistory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	history, err := s.database("event")
+	history, err := s.openDatabase("event")
 	if err != nil {
 		return err
 	}
@@ -188,21 +190,21 @@ func (s *system) awaitHistory(ctx context.Context) error {
 			return err
 		}
 		info := consumer.CachedInfo()
-		if left := info.NumPending + uint64(info.NumAckPending); left > 0 { //nolint:gosec // a count
-			return fmt.Errorf("%d events are not in the history yet", left)
+		if pending := info.NumPending + uint64(info.NumAckPending); pending > 0 { //nolint:gosec // a count
+			return fmt.Errorf("%d events are not in the history yet", pending)
 		}
-		return none(ctx, history, "SELECT COUNT(*) FROM history WHERE position IS NULL")
+		return requireZero(ctx, history, "SELECT COUNT(*) FROM history WHERE position IS NULL")
 	})
 }
 
-// none succeeds when a count is 0.
-func none(ctx context.Context, db *sql.DB, count string) error {
+// requireZero returns an error unless a query that counts rows returns 0.
+func requireZero(ctx context.Context, db *sql.DB, query string) error {
 	var n int64
-	if err := db.QueryRowContext(ctx, count).Scan(&n); err != nil {
+	if err := db.QueryRowContext(ctx, query).Scan(&n); err != nil {
 		return err
 	}
 	if n > 0 {
-		return fmt.Errorf("%d wait", n)
+		return fmt.Errorf("%d rows are left of: %s", n, query)
 	}
 	return nil
 }

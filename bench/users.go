@@ -10,21 +10,21 @@ import (
 	"net/http"
 )
 
-// customers registers accounts and signs them in. It gives their access tokens, which last for 15 minutes.
-func (s *system) customers(ctx context.Context, n int) ([]string, error) {
-	url := s.of("user").URL
+// createUsers creates n users, signs them in and returns their access tokens, which are valid for 15 minutes.
+func (s *system) createUsers(ctx context.Context, n int) ([]string, error) {
+	url := s.replicaOf("user").URL
 	tokens := make([]string, n)
 	for i := range tokens {
 		email := rand.Text() + "@example.com"
 		account := map[string]string{"email": email, "name": "Customer", "password": "password-of-a-customer"}
-		if err := post(ctx, url+"/api/users", account, nil); err != nil {
+		if err := postJSON(ctx, url+"/api/users", account, nil); err != nil {
 			return nil, err
 		}
 		var session struct {
 			AccessToken string `json:"access_token"`
 		}
 		delete(account, "name")
-		if err := post(ctx, url+"/api/auth/login", account, &session); err != nil {
+		if err := postJSON(ctx, url+"/api/auth/login", account, &session); err != nil {
 			return nil, err
 		}
 		tokens[i] = session.AccessToken
@@ -32,8 +32,8 @@ func (s *system) customers(ctx context.Context, n int) ([]string, error) {
 	return tokens, nil
 }
 
-// post sends in and reads the answer to out, where that is wanted.
-func post(ctx context.Context, url string, in, out any) error {
+// postJSON posts in as JSON and decodes the response into out, unless out is nil.
+func postJSON(ctx context.Context, url string, in, out any) error {
 	content, err := json.Marshal(in)
 	if err != nil {
 		return err

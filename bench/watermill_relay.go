@@ -18,13 +18,16 @@ import (
 	"github.com/millrace/millrace/bench/cluster"
 )
 
-const forwarded = "forwarded.order"
+const forwardedTopic = "forwarded.order"
 
-// drainTheirs gives how many rows a second Watermill's own outbox publishes: its SQL subscriber, its forwarder, its JetStream
-// publisher with duplicates told by message ID, as Millrace has them. batch is how many rows are read at once, 0 for the default.
-func (l *lab) drainTheirs(ctx context.Context, broker *cluster.NATS, rows, batch int, dsn string) (rate float64, err error) {
-	name := l.name("watermill")
-	server, err := l.open("", 1)
+// measureWatermillRelay returns how many rows per second Watermill's own outbox publishes. It consists of the SQL subscriber, the
+// forwarder and the JetStream publisher with deduplication by message ID, which Millrace's relay uses too. batch is the number of rows
+// that are read at once; 0 selects the default.
+func (h *harness) measureWatermillRelay(
+	ctx context.Context, broker *cluster.NATS, rows, batch int, dsnParameters string,
+) (rate float64, err error) {
+	name := h.uniqueName("watermill")
+	server, err := h.openMariaDB("", 1)
 	if err != nil {
 		return 0, err
 	}
@@ -32,16 +35,16 @@ func (l *lab) drainTheirs(ctx context.Context, broker *cluster.NATS, rows, batch
 	if _, err := server.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
 		return 0, err
 	}
-	db, err := sql.Open("mysql", l.mariadb.DSN(benchAccount)+name+dsn)
+	db, err := sql.Open("mysql", h.mariadb.DSN(benchAccount)+name+dsnParameters)
 	if err != nil {
 		return 0, err
 	}
 	defer db.Close()
 	schema := wmsql.DefaultMySQLSchema{SubscribeBatchSize: batch}
-	if err := fillTheirs(db, schema, rows); err != nil {
+	if err := fillWatermillOutbox(db, schema, rows); err != nil {
 		return 0, err
 	}
-	if err := makeStream(ctx, broker.ObserverURL()); err != nil {
+	if err := createForwardedStream(ctx, broker.ObserverURL()); err != nil {
 		return 0, err
 	}
 	in, err := wmsql.NewSubscriber(db, wmsql.SubscriberConfig{
@@ -56,49 +59,49 @@ func (l *lab) drainTheirs(ctx context.Context, broker *cluster.NATS, rows, batch
 	if err != nil {
 		return 0, err
 	}
-	counted := &countedPublisher{Publisher: out, wanted: int64(rows), all: make(chan struct{})}
-	f, err := forwarder.NewForwarder(in, counted, watermill.NopLogger{}, forwarder.Config{ForwarderTopic: "outbox", CloseTimeout: time.Second})
+	counter := &countingPublisher{Publisher: out, total: int64(rows), done: make(chan struct{})}
+	f, err := forwarder.NewForwarder(in, counter, watermill.NopLogger{}, forwarder.Config{ForwarderTopic: "outbox", CloseTimeout: time.Second})
 	if err != nil {
 		return 0, err
 	}
-	begin := time.Now()
-	ended := make(chan error, 1)
-	go func() { ended <- f.Run(ctx) }()
+	start := time.Now()
+	finished := make(chan error, 1)
+	go func() { finished <- f.Run(ctx) }()
 	select {
-	case <-counted.all:
-		rate = float64(rows) / time.Since(begin).Seconds()
+	case <-counter.done:
+		rate = float64(rows) / time.Since(start).Seconds()
 	case <-ctx.Done():
 	}
-	return rate, errors.Join(f.Close(), <-ended, out.Close(), ctx.Err())
+	return rate, errors.Join(f.Close(), <-finished, out.Close(), ctx.Err())
 }
 
-// fillTheirs fills Watermill's outbox, many rows in an INSERT.
-func fillTheirs(db *sql.DB, schema wmsql.SchemaAdapter, rows int) error {
+// fillWatermillOutbox fills Watermill's outbox with multi-row INSERTs.
+func fillWatermillOutbox(db *sql.DB, schema wmsql.SchemaAdapter, rows int) error {
 	publisher, err := wmsql.NewPublisher(db, wmsql.PublisherConfig{SchemaAdapter: schema, AutoInitializeSchema: true}, watermill.NopLogger{})
 	if err != nil {
 		return err
 	}
 	outbox := forwarder.NewPublisher(publisher, forwarder.PublisherConfig{ForwarderTopic: "outbox"})
-	var s sampler
-	for s.made < rows {
-		batch := make([]*message.Message, min(rowsPerFill, rows-s.made))
+	var g eventGenerator
+	for g.count < rows {
+		batch := make([]*message.Message, min(fillBatch, rows-g.count))
 		for i := range batch {
-			e, err := s.next()
+			e, err := g.next()
 			if err != nil {
 				return err
 			}
 			batch[i] = message.NewMessage(e.id.String(), e.payload)
 			batch[i].Metadata = e.metadata
 		}
-		if err := outbox.Publish(forwarded, batch...); err != nil {
+		if err := outbox.Publish(forwardedTopic, batch...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// makeStream makes the stream that takes what is forwarded, like Millrace's own.
-func makeStream(ctx context.Context, url string) error {
+// createForwardedStream creates the stream for the forwarded messages, with the settings of Millrace's own.
+func createForwardedStream(ctx context.Context, url string) error {
 	conn, err := nats.Connect(url)
 	if err != nil {
 		return err
@@ -114,20 +117,20 @@ func makeStream(ctx context.Context, url string) error {
 	return err
 }
 
-// countedPublisher tells when all messages are published.
-type countedPublisher struct {
+// countingPublisher closes done when total messages are published.
+type countingPublisher struct {
 	message.Publisher
 
 	published atomic.Int64
-	wanted    int64
-	all       chan struct{}
+	total     int64
+	done      chan struct{}
 }
 
 // Publish implements message.Publisher.
-func (p *countedPublisher) Publish(topic string, messages ...*message.Message) error {
+func (p *countingPublisher) Publish(topic string, messages ...*message.Message) error {
 	err := p.Publisher.Publish(topic, messages...)
-	if err == nil && p.published.Add(int64(len(messages))) == p.wanted {
-		close(p.all)
+	if err == nil && p.published.Add(int64(len(messages))) == p.total {
+		close(p.done)
 	}
 	return err
 }

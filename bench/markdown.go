@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// table writes rows, the first of which is the heading, as Markdown that can also be read as it is.
-func table(out io.Writer, rows [][]string) {
+// writeTable writes rows as an aligned Markdown table. The first row is the heading.
+func writeTable(out io.Writer, rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
@@ -31,11 +31,11 @@ func table(out io.Writer, rows [][]string) {
 	}
 }
 
-// notes shows what else was measured, in an order that stays.
-func notes(values map[string]float64) string {
+// formatNotes returns the notes as one line, sorted by name.
+func formatNotes(values map[string]float64) string {
 	parts := make([]string, 0, len(values))
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		parts = append(parts, name+" "+number(values[name]))
+		parts = append(parts, name+" "+formatNumber(values[name]))
 	}
 	return strings.Join(parts, ", ")
 }
