@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Stops what up.sh started, services first so that they can drain. The data stays under .build/local.
+# Stops the processes that up.sh started, the services first, so that they can drain. The data is kept under .build/local.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/common.sh"
 
 if [ -x "$root/.build/millrace" ]; then
-  for service in $("$root/.build/millrace" services | tac); do halt "$service" 12; done
+  for service in $("$root/.build/millrace" services | tac); do stop_process "$service" 12; done
 fi
 "$here/nats.sh" stop
 "$here/mariadb.sh" stop

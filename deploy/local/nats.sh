@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A private nats-server with deploy/nats.conf, built from the module that go.mod names, on loopback.
+# A private nats-server with deploy/nats.conf on loopback. It is built from the module version in go.mod.
 #
 #   nats.sh build | start | stop | address
 set -euo pipefail
@@ -12,7 +12,7 @@ build() { (cd "$root" && go build -o "$server" github.com/nats-io/nats-server/v2
 start() {
   if running nats; then return; fi
   build
-  remember nats-port "$(free_port "${MILLRACE_NATS_PORT:-14222}")"
+  save_value nats-port "$(free_port "${MILLRACE_NATS_PORT:-14222}")"
   mkdir -p "$state/nats"
   export NATS_STORE_DIR=$state/nats
   local variable service
@@ -20,14 +20,14 @@ start() {
     service=${variable#NATS_} service=${service%_PASSWORD}
     export "$variable=${!variable:-local-${service,,}}"
   done
-  launch nats "$server" -c "$root/deploy/nats.conf" -a 127.0.0.1 -p "$(recall nats-port)"
-  wait_for nats 30 port_open "$(recall nats-port)"
+  start_process nats "$server" -c "$root/deploy/nats.conf" -a 127.0.0.1 -p "$(load_value nats-port)"
+  wait_for nats 30 port_open "$(load_value nats-port)"
 }
 
 case ${1:-} in
   build) build ;;
   start) start ;;
-  stop) halt nats ;;
-  address) echo "127.0.0.1:$(recall nats-port)" ;;
+  stop) stop_process nats ;;
+  address) echo "127.0.0.1:$(load_value nats-port)" ;;
   *) fail "usage: nats.sh build | start | stop | address" ;;
 esac

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# with.sh COMMAND…: runs it with a private MariaDB in MILLRACE_TEST_MYSQL, and stops the database behind it. One that is set
-# already is taken instead. Tests that need a nats-server process build it themselves, from go.mod.
+# with.sh COMMAND… runs a command with the DSN of a private MariaDB in MILLRACE_TEST_MYSQL, and stops the database afterwards. If the variable
+# is set already, it starts no database. Tests that need a nats-server process build it themselves from the module version in go.mod.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/common.sh"
