@@ -87,7 +87,7 @@ func initializeUser(ctx context.Context, p compose.Platform) (*process.Service, 
 	store := usersql.NewStore(db, outbox)
 	hasher := compose.NewHasher()
 	registerUserHandler := command.NewRegisterUserHandler(store, hasher, v2, v)
-	guard, err := compose.NewGuard(p, limits, store, v)
+	guard, err := compose.NewGuard(p, limits, store, hasher, v)
 	if err != nil {
 		cleanup2()
 		cleanup()

@@ -45,15 +45,16 @@ func NewKeyring(p Platform, store *usersql.Store, now func() time.Time) (*jwks.K
 func NewRandom() io.Reader { return rand.Reader }
 
 // NewGuard counts wrong passwords, unless limits are off.
-func NewGuard(p Platform, limits *sqldb.Limits, store *usersql.Store, now func() time.Time) (*command.Guard, error) {
+func NewGuard(p Platform, limits *sqldb.Limits, store *usersql.Store, hasher *argon.Hasher, now func() time.Time) (*command.Guard, error) {
 	key, err := p.key("addresses of sign-ins")
 	if err != nil {
 		return nil, err
 	}
-	if !p.Config.RateLimits {
-		return command.NewGuard(nil, store, key, now), nil
+	c := command.GuardConfig{Known: store, Hasher: hasher, Key: key, Now: now}
+	if p.Config.RateLimits {
+		c.Limits = limits
 	}
-	return command.NewGuard(limits, store, key, now), nil
+	return command.NewGuard(c), nil
 }
 
 // NewUserService returns the user service. The other services of the process verify tokens with its keys.

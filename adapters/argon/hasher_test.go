@@ -11,24 +11,27 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/millrace/millrace/adapters/argon"
+	"github.com/millrace/millrace/app/user/command"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const password = "correct horse battery staple"
 
+var origin = command.Origin{Network: "192.0.2.1/32"}
+
 func TestHashFitsItsPasswordAlone(t *testing.T) {
 	t.Parallel()
 	h := argon.New(2, rand.Reader)
-	hash, err := h.Hash(t.Context(), password)
+	hash, err := h.Hash(t.Context(), origin, password)
 	require.NoError(t, err)
 	require.Regexp(t, regexp.MustCompile(`^\$argon2id\$v=19\$m=47104,t=1,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$`), hash)
 	for given, want := range map[string]bool{password: true, password + " ": false, "Correct horse battery staple": false, "": false} {
-		fits, err := h.Verify(t.Context(), hash, given)
+		fits, err := h.Verify(t.Context(), origin, hash, given)
 		require.NoError(t, err)
 		require.Equal(t, want, fits, given)
 	}
-	again, err := h.Hash(t.Context(), password)
+	again, err := h.Hash(t.Context(), origin, password)
 	require.NoError(t, err)
 	require.NotEqual(t, hash, again, "each hash has a salt of its own")
 }
@@ -37,7 +40,7 @@ func TestParametersComeFromTheHash(t *testing.T) {
 	t.Parallel()
 	// Made by the reference implementation: echo -n password | argon2 somesalt -id -t 2 -k 65536 -p 1 -l 24
 	const hash = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
-	fits, err := argon.New(2, rand.Reader).Verify(t.Context(), hash, "password")
+	fits, err := argon.New(2, rand.Reader).Verify(t.Context(), origin, hash, "password")
 	require.NoError(t, err)
 	require.True(t, fits)
 }
@@ -65,7 +68,7 @@ func TestUnusableHashIsAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fits, err := argon.New(1, rand.Reader).Verify(t.Context(), hash, password)
+			fits, err := argon.New(1, rand.Reader).Verify(t.Context(), origin, hash, password)
 			require.Error(t, err)
 			require.False(t, fits)
 			require.NotContains(t, err.Error(), password)
@@ -79,7 +82,7 @@ func TestManyAtOnceAllGetTheirTurn(t *testing.T) {
 	errs := make([]error, 5)
 	var wg sync.WaitGroup
 	for i := range errs {
-		wg.Go(func() { _, errs[i] = h.Hash(t.Context(), password) })
+		wg.Go(func() { _, errs[i] = h.Hash(t.Context(), origin, password) })
 	}
 	wg.Wait()
 	require.NoError(t, errors.Join(errs...))
@@ -91,7 +94,7 @@ func (broken) Read([]byte) (int, error) { return 0, errors.New("no randomness") 
 
 func TestNoHashWithoutRandomness(t *testing.T) {
 	t.Parallel()
-	_, err := argon.New(1, broken{}).Hash(t.Context(), password)
+	_, err := argon.New(1, broken{}).Hash(t.Context(), origin, password)
 	require.ErrorContains(t, err, "no randomness")
 }
 
@@ -99,7 +102,7 @@ func BenchmarkHash(b *testing.B) {
 	h := argon.New(2, rand.Reader)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := h.Hash(b.Context(), password); err != nil {
+		if _, err := h.Hash(b.Context(), origin, password); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -21,8 +21,9 @@ import (
 // hasher costs nothing.
 type hasher struct{}
 
-func (hasher) Hash(context.Context, string) (string, error)         { return "hash", nil }
-func (hasher) Verify(context.Context, string, string) (bool, error) { return true, nil }
+func (hasher) Room(command.Origin) error                                            { return nil }
+func (hasher) Hash(context.Context, command.Origin, string) (string, error)         { return "hash", nil }
+func (hasher) Verify(context.Context, command.Origin, string, string) (bool, error) { return true, nil }
 
 func TestChangesAndDeletionsEndTheAccessOfOlderTokens(t *testing.T) {
 	t.Parallel()
@@ -48,7 +49,7 @@ func TestChangesAndDeletionsEndTheAccessOfOlderTokens(t *testing.T) {
 		require.Equal(t, token, p)
 
 		role := principal.RoleUser
-		update := command.NewUpdateUserHandler(store, hasher{}, command.NewGuard(nil, store, nil, time.Now), time.Now)
+		update := command.NewUpdateUserHandler(store, hasher{}, command.NewGuard(command.GuardConfig{Known: store, Hasher: hasher{}, Now: time.Now}), time.Now)
 		_, err = update.Handle(t.Context(), command.UpdateUser{Caller: root, ID: u.ID, Role: &role})
 		require.NoError(t, err)
 		p, err = check()

@@ -60,7 +60,8 @@ type registerInput struct {
 
 func (h routes) register(ctx context.Context, in *registerInput) (*rest.Created[Account], error) {
 	u, err := h.RegisterUser.Handle(ctx, command.RegisterUser{
-		Email: in.Body.Email, Name: in.Body.Name, Password: in.Body.Password, Once: rest.Once(ctx, registered),
+		Email: in.Body.Email, Name: in.Body.Name, Password: in.Body.Password, Network: rest.ClientNet(ctx).String(),
+		Once: rest.Once(ctx, registered),
 	})
 	if err != nil {
 		return nil, err

@@ -16,11 +16,13 @@ import (
 // plainHasher costs nothing, so that many bodies can be tried.
 type plainHasher struct{}
 
-func (plainHasher) Hash(_ context.Context, password string) (string, error) {
+func (plainHasher) Room(command.Origin) error { return nil }
+
+func (plainHasher) Hash(_ context.Context, _ command.Origin, password string) (string, error) {
 	return "hash of " + password, nil
 }
 
-func (plainHasher) Verify(_ context.Context, hash, password string) (bool, error) {
+func (plainHasher) Verify(_ context.Context, _ command.Origin, hash, password string) (bool, error) {
 	return hash == "hash of "+password, nil
 }
 

@@ -43,14 +43,14 @@ type countingHasher struct {
 	count atomic.Int64
 }
 
-func (h *countingHasher) Hash(ctx context.Context, password string) (string, error) {
+func (h *countingHasher) Hash(ctx context.Context, from command.Origin, password string) (string, error) {
 	h.count.Add(1)
-	return h.Hasher.Hash(ctx, password)
+	return h.Hasher.Hash(ctx, from, password)
 }
 
-func (h *countingHasher) Verify(ctx context.Context, hash, password string) (bool, error) {
+func (h *countingHasher) Verify(ctx context.Context, from command.Origin, hash, password string) (bool, error) {
 	h.count.Add(1)
-	return h.Hasher.Verify(ctx, hash, password)
+	return h.Hasher.Verify(ctx, from, hash, password)
 }
 
 // api is the user service's API on a real store, with the first admin made.
@@ -90,7 +90,9 @@ func setupHashing(t testing.TB, admin command.EnsureAdmin, passwords command.Has
 		Handle(t.Context(), admin)
 	require.NoError(t, err)
 	require.True(t, made)
-	guard := command.NewGuard(sqldb.NewLimits(db, []byte("secret"), time.Now), store, []byte("secret"), time.Now)
+	guard := command.NewGuard(command.GuardConfig{
+		Limits: sqldb.NewLimits(db, []byte("secret"), time.Now), Known: store, Hasher: hasher, Key: []byte("secret"), Now: time.Now,
+	})
 	granter := command.NewGranter(jwks.NewSigner(keys, time.Now), rand.Reader, newID, time.Now)
 	server := rest.New(rest.Config{Verifier: jwks.NewVerifier(keys, time.Now)})
 	userhttp.Register(server.API(), userhttp.Handlers{

@@ -44,7 +44,7 @@ func (h *EnsureAdminHandler) Handle(ctx context.Context, c EnsureAdmin) (made bo
 	if err != nil {
 		return false, err
 	}
-	hash, err := h.hasher.Hash(ctx, applicant.Password())
+	hash, err := h.hasher.Hash(ctx, own, applicant.Password())
 	if err != nil {
 		return false, err
 	}

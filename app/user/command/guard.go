@@ -43,41 +43,57 @@ type KnownAddresses interface {
 // Guard stands before every check of a password and counts those that fail, so that neither a stolen access token nor patience is enough
 // to guess one.
 type Guard struct {
-	limits Limits
-	known  KnownAddresses
-	key    []byte
-	now    func() time.Time
-	turns  *turns
+	GuardConfig
+
+	turns *turns
 }
 
-// NewGuard returns a guard; with nil limits everything passes. key keys the marks of addresses.
-func NewGuard(limits Limits, known KnownAddresses, key []byte, now func() time.Time) *Guard {
-	return &Guard{limits: limits, known: known, key: key, now: now, turns: newTurns()}
+// GuardConfig is what a guard needs.
+type GuardConfig struct {
+	Limits Limits // nil: everything passes
+	Known  KnownAddresses
+	Hasher Hasher
+	Key    []byte // keys the marks of addresses
+	Now    func() time.Time
 }
+
+// NewGuard returns a guard.
+func NewGuard(c GuardConfig) *Guard { return &Guard{GuardConfig: c, turns: newTurns()} }
 
 // attempt is a password given for an account. Where there is no such account its ID is zero, and everything goes on as if there were.
 type attempt struct {
 	account uuid.UUID
 	email   string // normalised
 	network string // what is limited as one address
+
+	signedIn bool // as that account
 }
 
 // check lets verify decide about the attempt, or fails at once with user.ErrTooManyAttempts. Tokens are taken before verify, so that
-// attempts made at once count like attempts made in turn, and given back unless the password was wrong.
-func (g *Guard) check(ctx context.Context, a attempt, verify func() (fits bool, err error)) (fits bool, err error) {
-	if g.limits == nil {
-		return verify()
+// attempts made at once count like attempts made in turn, and given back unless the password was wrong. Where too many wait for the hasher
+// it fails before it writes anything: a flood must not cost the database what it does not cost the hasher.
+func (g *Guard) check(ctx context.Context, a attempt, verify func(from Origin) (fits bool, err error)) (fits bool, err error) {
+	known, err := g.Known.SignedInFrom(ctx, g.mark(a.account, a.network), g.Now())
+	if err != nil {
+		return false, err
+	}
+	from := Origin{Network: a.network, Known: known || a.signedIn}
+	if g.Limits == nil {
+		return verify(from)
+	}
+	if err := g.Hasher.Room(from); err != nil {
+		return false, err
 	}
 	done, err := g.wait(ctx, a)
 	if err != nil {
 		return false, err
 	}
 	defer done()
-	taken, err := g.take(ctx, a)
+	taken, err := g.take(ctx, a, known)
 	if err != nil {
 		return false, err
 	}
-	fits, err = verify()
+	fits, err = verify(from)
 	if !fits && err == nil {
 		return false, nil
 	}
@@ -111,21 +127,17 @@ type bucket struct {
 	rule limit.Rule
 }
 
-func (g *Guard) take(ctx context.Context, a attempt) (taken []bucket, err error) {
+func (g *Guard) take(ctx context.Context, a attempt, known bool) (taken []bucket, err error) {
 	// The address's bucket comes first: once it is empty, invented e-mail addresses make no buckets of their own.
 	buckets := []bucket{
 		{"sign-in from " + a.network, fromOne},
 		{"sign-in of " + a.email + " from " + a.network, fromOneForOne},
 	}
-	known, err := g.known.SignedInFrom(ctx, g.mark(a.account, a.network), g.now())
-	if err != nil {
-		return nil, err
-	}
 	if !known {
 		buckets = append(buckets, bucket{"sign-in of " + a.email, forOne})
 	}
 	for i, b := range buckets {
-		wait, err := g.limits.Take(ctx, b.name, b.rule, 1)
+		wait, err := g.Limits.Take(ctx, b.name, b.rule, 1)
 		if err != nil {
 			return nil, err
 		}
@@ -142,7 +154,7 @@ func (g *Guard) take(ctx context.Context, a attempt) (taken []bucket, err error)
 // give puts back what was taken, even if the caller has gone away.
 func (g *Guard) give(ctx context.Context, taken []bucket) error {
 	for _, b := range taken {
-		if err := g.limits.Give(context.WithoutCancel(ctx), b.name, b.rule, 1); err != nil {
+		if err := g.Limits.Give(context.WithoutCancel(ctx), b.name, b.rule, 1); err != nil {
 			return err
 		}
 	}
@@ -150,7 +162,7 @@ func (g *Guard) give(ctx context.Context, taken []bucket) error {
 }
 
 func (g *Guard) mark(account uuid.UUID, network string) AddressMark {
-	m := hmac.New(sha256.New, g.key)
+	m := hmac.New(sha256.New, g.Key)
 	m.Write(account[:])
 	m.Write([]byte(network))
 	return AddressMark(m.Sum(nil))

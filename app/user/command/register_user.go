@@ -16,6 +16,7 @@ type RegisterUser struct {
 	Email    string
 	Name     string
 	Password string
+	Network  string // what is limited as one address
 	Once     idempotency.Once[user.User]
 }
 
@@ -38,7 +39,7 @@ func (h *RegisterUserHandler) Handle(ctx context.Context, c RegisterUser) (user.
 	if err != nil {
 		return user.User{}, err
 	}
-	hash, err := h.hasher.Hash(ctx, applicant.Password())
+	hash, err := h.hasher.Hash(ctx, Origin{Network: c.Network}, applicant.Password())
 	if err != nil {
 		return user.User{}, err
 	}

@@ -44,7 +44,7 @@ func (h *ReplaceDrawnPasswordHandler) Handle(ctx context.Context, c ReplaceDrawn
 	if err != nil {
 		return false, err
 	}
-	hash, err := h.hasher.Hash(ctx, password)
+	hash, err := h.hasher.Hash(ctx, own, password)
 	if err != nil {
 		return false, err
 	}

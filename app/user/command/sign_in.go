@@ -30,7 +30,7 @@ func NewSignInHandler(store Store, hasher Hasher, guard *Guard, granter *Granter
 	return &SignInHandler{store: store, hasher: hasher, guard: guard, granter: granter}
 }
 
-// Handle begins a session and gives its first tokens. The error is user.ErrSignIn or user.ErrTooManyAttempts. An unknown e-mail address
+// Handle begins a session and gives its first tokens. The error is user.ErrSignIn or user.ErrTooManyAttempts, or says that too many wait. An unknown e-mail address
 // costs one hash and counts like a wrong password, so that neither the answer nor its time tells who has an account.
 func (h *SignInHandler) Handle(ctx context.Context, c SignIn) (Grant, error) {
 	email, _ := user.NormalEmail(c.Email)     // an invalid one is looked up and counted too
@@ -38,12 +38,12 @@ func (h *SignInHandler) Handle(ctx context.Context, c SignIn) (Grant, error) {
 	if unknown != nil && !errors.Is(unknown, user.ErrNotFound) {
 		return Grant{}, unknown
 	}
-	fits, err := h.guard.check(ctx, attempt{account: u.ID, email: email, network: c.Network}, func() (bool, error) {
+	fits, err := h.guard.check(ctx, attempt{account: u.ID, email: email, network: c.Network}, func(from Origin) (bool, error) {
 		if unknown != nil {
-			_, err := h.hasher.Hash(ctx, user.NormalPassword(c.Password))
+			_, err := h.hasher.Hash(ctx, from, user.NormalPassword(c.Password))
 			return false, err
 		}
-		return h.hasher.Verify(ctx, u.PasswordHash, user.NormalPassword(c.Password))
+		return h.hasher.Verify(ctx, from, u.PasswordHash, user.NormalPassword(c.Password))
 	})
 	if err != nil {
 		return Grant{}, err

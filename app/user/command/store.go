@@ -66,10 +66,13 @@ type Tx interface {
 	Publish(ctx context.Context, sequence int64, e contract.Event) error
 }
 
-// Hasher hashes passwords, slowly on purpose; ctx ends the wait for a turn.
+// Hasher hashes passwords, slowly on purpose; ctx ends the wait for a turn. Turns are fair between origins. Where too many wait, the error is
+// of kind fault.Unavailable.
 type Hasher interface {
-	Hash(ctx context.Context, password string) (string, error)
-	Verify(ctx context.Context, hash, password string) (bool, error)
+	// Room fails where an attempt from an origin would be refused now.
+	Room(from Origin) error
+	Hash(ctx context.Context, from Origin, password string) (string, error)
+	Verify(ctx context.Context, from Origin, hash, password string) (bool, error)
 }
 
 // TokenIssuer makes access tokens.

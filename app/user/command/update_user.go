@@ -118,8 +118,8 @@ func (h *UpdateUserHandler) confirmed(ctx context.Context, c UpdateUser) (string
 	if c.CurrentPassword == "" {
 		return "", user.ErrPasswordMissing
 	}
-	fits, err := h.guard.check(ctx, attempt{account: u.ID, email: u.Email, network: c.Network}, func() (bool, error) {
-		return h.hasher.Verify(ctx, u.PasswordHash, user.NormalPassword(c.CurrentPassword))
+	fits, err := h.guard.check(ctx, attempt{account: u.ID, email: u.Email, network: c.Network, signedIn: true}, func(from Origin) (bool, error) {
+		return h.hasher.Verify(ctx, from, u.PasswordHash, user.NormalPassword(c.CurrentPassword))
 	})
 	if err != nil {
 		return "", err

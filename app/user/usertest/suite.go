@@ -94,6 +94,8 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"guesses from many addresses slow an account down and lock nobody out", guessedFromMany},
 		{"a current password is guessed no more often than one to sign in", guessedCurrent},
 		{"what was no guess is not counted", notGuessed},
+		{"the hasher learns where an attempt comes from, and who signed in from there", knownOrigins},
+		{"an attempt that the hasher has no room for costs nothing", noRoom},
 		{"several replicas make one first admin", firstAdmin},
 		{"a first admin is made only where there is none", firstAdminOnce},
 		{"a first admin is not made beside another that came meanwhile", firstAdminMeanwhile},
@@ -159,7 +161,7 @@ func (b *bench) under(store command.Store, limits command.Limits) {
 	now := func() time.Time { return b.at }
 	store = marking{store}
 	b.register = command.NewRegisterUserHandler(store, b.hasher, newID, now)
-	guard := command.NewGuard(limits, store, []byte("key"), now)
+	guard := command.NewGuard(command.GuardConfig{Limits: limits, Known: store, Hasher: b.hasher, Key: []byte("key"), Now: now})
 	b.update = command.NewUpdateUserHandler(store, b.hasher, guard, now)
 	b.delete = command.NewDeleteUserHandler(store, now)
 	granter := command.NewGranter(issuer{now}, rand.Reader, newID, now)
@@ -195,11 +197,16 @@ type hasher struct {
 	spent     atomic.Int64
 	meanwhile func() // what happens during the next hash
 	fails     error
+	full      error        // what Room says
+	from      atomic.Value // the last origin
 }
 
 var errInTransaction = errors.New("hashing inside a transaction")
 
-func (h *hasher) Hash(ctx context.Context, password string) (string, error) {
+func (h *hasher) Room(command.Origin) error { return h.full }
+
+func (h *hasher) Hash(ctx context.Context, from command.Origin, password string) (string, error) {
+	h.from.Store(from)
 	if ctx.Value(inTransaction{}) != nil {
 		return "", errInTransaction
 	}
@@ -215,8 +222,8 @@ func (h *hasher) Hash(ctx context.Context, password string) (string, error) {
 	return "hash of " + password, nil
 }
 
-func (h *hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
-	wanted, err := h.Hash(ctx, password)
+func (h *hasher) Verify(ctx context.Context, from command.Origin, hash, password string) (bool, error) {
+	wanted, err := h.Hash(ctx, from, password)
 	return hash == wanted, err
 }
 
