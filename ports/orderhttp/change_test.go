@@ -32,6 +32,14 @@ func TestUpdateIsAMerge(t *testing.T) {
 	require.Len(t, a.published(t), 4)
 }
 
+func TestUpdateTakesWholeNumbersHoweverTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	a := setup(t)
+	body := `{"items":[{"sku":"book","quantity":2.0,"unit_price":1.25e3}]}`
+	res := a.call(t, "ada", http.MethodPut, a.placed(t, "ada"), body)
+	require.Contains(t, text(t, res), `"items":[{"sku":"book","quantity":2,"unit_price":1250}]`)
+}
+
 func TestUpdateRefuses(t *testing.T) {
 	t.Parallel()
 	a := setup(t)
@@ -46,7 +54,8 @@ func TestUpdateRefuses(t *testing.T) {
 		"item null":       {`{"items":[null]}`, 422, "body.items[0]"},
 		"broken item":     {`{"items":[{"sku":"book","quantity":0,"unit_price":1}]}`, 422, "body.items[0].quantity"},
 		"unknown field":   {`{"items":[{"sku":"book","quantity":1,"unit_price":1,"x":1}]}`, 422, "body.items[0].x"},
-		"beyond 64 bits":  {`{"items":[{"sku":"book","quantity":98765432109876543210,"unit_price":1}]}`, 422, "body.items"},
+		"beyond 64 bits":  {`{"items":[{"sku":"book","quantity":98765432109876543210,"unit_price":1}]}`, 422, "body.items[0].quantity"},
+		"half an item":    {`{"items":[{"sku":"book","quantity":1.5,"unit_price":1}]}`, 422, "body.items[0].quantity"},
 		"items no array":  {`{"items":"secret"}`, 422, "body.items"},
 		"note no string":  {`{"note":7}`, 422, "body.note"},
 		"long note":       {`{"note":"` + strings.Repeat("x", 1001) + `"}`, 422, "body.note"},

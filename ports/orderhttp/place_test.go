@@ -121,7 +121,10 @@ func TestPlaceAtTheBordersOf64Bits(t *testing.T) {
 			{hundred + item("92233720368547765", "1"), most},
 			{hundred + item("92233720368547766", "1"), ""},
 			{item("9223372036854775808", "1"), ""},
-			{item("1", "1e3"), ""},
+			{item("1", "1e3"), "1000"},
+			{item("1.00", "92233720368547758.07E+2"), most},
+			{item("1", "1.5"), ""},
+			{item("1", "1e19"), ""},
 			{item("1", "-9223372036854775808"), ""},
 		} {
 			res := a.call(t, "ada", http.MethodPost, "/api/orders", `{"currency":"EUR","items":[`+c.items+`]}`)

@@ -44,7 +44,9 @@ func newAPIConfig(title, version string) huma.Config {
 const aboutAPI = `JSON in snake_case, times RFC 3339 in UTC, ids UUIDv7, money in integer minor units.
 
 **Failures** are problems by RFC 9457; programs go by ` + "`code`" + `. Malformed JSON, invalid UTF-8 and a key twice in one object are 400;
-unknown fields, unknown parameters and values out of range 422; a body over 1 MiB is 413. Values are never repeated.
+unknown fields, unknown parameters and values out of range 422, with at most 100 of them named; a body over 1 MiB is 413. A body of more
+than 64 KiB, white space between its values left aside, keeps no operation's rules and is 422. Values are never repeated. A whole number
+may be written ` + "`100`, `100.0` or `1e2`" + `.
 
 **Lists** are paged: ` + "`limit`, `cursor`; `next_cursor`" + ` is absent on the last page.
 

@@ -23,7 +23,7 @@ type Problem struct {
 	Detail        string      `json:"detail" doc:"What happened, for people"`
 	Code          string      `json:"code" doc:"What happened, for programs" example:"not_found"`
 	CorrelationID string      `json:"correlation_id" doc:"Under which the request is found in logs and events"`
-	Errors        []Violation `json:"errors,omitempty" nullable:"false" doc:"Which values broke a rule"`
+	Errors        []Violation `json:"errors,omitempty" nullable:"false" doc:"Which values broke a rule; at most 100 of them"`
 
 	headers http.Header
 }
@@ -167,7 +167,7 @@ func (no refusal) problem(ctx context.Context) *Problem {
 	if x := exchangeFrom(ctx); x != nil {
 		p.CorrelationID = x.correlationID
 	}
-	for _, f := range no.fields {
+	for _, f := range no.fields[:min(len(no.fields), maxViolations)] {
 		p.Errors = append(p.Errors, Violation{Location: f.Location, Message: f.Message})
 	}
 	p.headers = no.headers()
@@ -218,7 +218,7 @@ func problemOfHuma(ctx huma.Context, status int, _ string, errs ...error) huma.S
 	case status == http.StatusUnsupportedMediaType:
 		return errContentType.problem(background)
 	}
-	for _, err := range errs {
+	for _, err := range errs[:min(len(errs), maxViolations)] {
 		no.fields = append(no.fields, fieldOf(err))
 	}
 	if len(no.fields) == 0 && status == http.StatusBadRequest {
@@ -227,7 +227,10 @@ func problemOfHuma(ctx huma.Context, status int, _ string, errs ...error) huma.S
 	return no.problem(background)
 }
 
-const maxLocation = 200
+const (
+	maxLocation = 200
+	ruleWhole   = "must be a whole number of at most %d bits"
+)
 
 // fieldOf takes place and rule of a violation and leaves the value behind.
 func fieldOf(err error) fault.Field {
@@ -238,7 +241,7 @@ func fieldOf(err error) fault.Field {
 	detail := d.ErrorDetail()
 	f := fault.Field{Location: detail.Location, Message: detail.Message}
 	if place, ok := strings.CutPrefix(f.Message, misfitAt); ok {
-		f.Location, f.Message = place, "must be a whole number of at most 64 bits, without point or exponent"
+		f.Location, f.Message = place, "is of another type than expected"
 	}
 	if strings.HasPrefix(f.Message, "invalid value: ") {
 		f.Message = "is not valid" // what follows is a parser's error, which quotes its input

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -24,7 +25,8 @@ const (
 // Register adds an operation to api. What handle returns as an error is translated by its fault kind; the input was checked
 // against its type's schema before; ctx carries the correlation ID and, where the operation is SignedIn, the caller.
 func Register[I, O any](api huma.API, op huma.Operation, handle func(ctx context.Context, in *I) (*O, error)) {
-	op = prepared(op, reflect.TypeFor[I](), reflect.TypeFor[O](), guardsOf(api))
+	op, body := prepared(op, reflect.TypeFor[I](), reflect.TypeFor[O](), guardsOf(api))
+	defer body.compile(api, op)
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if before, ok := errors.AsType[*idempotency.Replay](err); ok {
@@ -68,7 +70,7 @@ func with(op huma.Operation, key string, value any) huma.Operation {
 }
 
 // prepared puts the edge's own steps before op: who calls, how often, then the query, then the preconditions, then the body.
-func prepared(op huma.Operation, input, output reflect.Type, guards guards) huma.Operation {
+func prepared(op huma.Operation, input, output reflect.Type, guards guards) (huma.Operation, *bodyStep) {
 	var steps huma.Middlewares
 	op.Errors = slices.Clone(op.Errors)
 	if control, ok := op.Metadata[metaCaching].([]string); ok {
@@ -89,21 +91,20 @@ func prepared(op huma.Operation, input, output reflect.Type, guards guards) huma
 	steps = append(steps, checkAddress)
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnprocessableEntity)
 	steps = append(steps, preconditions...)
+	body := &bodyStep{limit: cmp.Or(op.MaxBodyBytes, maxBody)}
 	if takesBody(input) {
-		limit := op.MaxBodyBytes
-		if limit == 0 {
-			limit = maxBody
-		}
-		steps = append(steps, readBody(limit))
+		op.RequestBody = cmp.Or(op.RequestBody, &huma.RequestBody{}) // which huma completes
+		steps = append(steps, body.read)
 		op.Errors = append(op.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if embeds[Idempotent](input) {
 		steps = append(steps, guards.idempotent)
 	}
 	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
-	op.MaxBodyBytes, op.BodyReadTimeout = -1, -1 // readBody sees to the size, the server to the time
+	op.MaxBodyBytes, op.BodyReadTimeout = -1, -1 // bodyStep sees to the size, the server to the time
+	op.SkipValidateBody = true                   // and bodyStep to the rules
 	op.Middlewares = append(steps, op.Middlewares...)
-	return op
+	return op, body
 }
 
 func takesBody(input reflect.Type) bool {

@@ -1,16 +1,12 @@
 package rest
 
 import (
-	"bytes"
-	"errors"
-	"io"
+	"fmt"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,9 +15,6 @@ import (
 
 	"github.com/millrace/millrace/app/fault"
 )
-
-// maxBody is the most that a body may weigh, unless the operation says otherwise.
-const maxBody = 1 << 20
 
 var (
 	errTooLarge    = fault.New(fault.TooLarge, "too_large", "The body is larger than 1 MiB.")
@@ -77,7 +70,17 @@ func checkPath(ctx huma.Context) error {
 
 const ruleUUID = "expected a UUID"
 
+// maxParameters is more than any operation takes.
+const maxParameters = 100
+
+var errParameters = fault.NewInvalid(fault.Field{
+	Location: "query", Message: fmt.Sprintf("has more than %d parameters", maxParameters),
+})
+
 func checkQuery(op *huma.Operation, raw string) error {
+	if strings.Count(raw, "&") >= maxParameters {
+		return errParameters
+	}
 	query, err := url.ParseQuery(raw)
 	if err != nil {
 		return errAddress.Because(err)
@@ -113,67 +116,6 @@ func brokenRule(op *huma.Operation, name string, values []string) string {
 		return ruleUUID
 	}
 	return ""
-}
-
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// keptBody is the largest buffer that goes back to the pool.
-const keptBody = 64 << 10
-
-// readBody reads the whole body, of the right type, in time and within limit, before the operation sees it. A failure while reading is the
-// client's fault: a broken chunk and a body that ends early are malformed.
-func readBody(limit int64) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		r, w := humachi.Unwrap(ctx)
-		if r.ContentLength == 0 {
-			next(ctx)
-			return
-		}
-		if !plainBody(r.Header["Content-Encoding"]) {
-			w.Header().Set("Accept-Encoding", "identity")
-			writeRefusal(w, r, errContentEncoding)
-			return
-		}
-		if !typed(r.Header) {
-			writeRefusal(w, r, errContentType)
-			return
-		}
-		r.Header["Content-Type"] = headerJSON // huma knows the type by this spelling alone
-		if r.ContentLength > limit {
-			WriteProblem(w, r, errTooLarge)
-			return
-		}
-		buf, _ := bodies.Get().(*bytes.Buffer)
-		defer keep(buf)
-		if _, err := buf.ReadFrom(io.LimitReader(r.Body, limit+1)); err != nil {
-			refuseBody(w, r, err)
-			return
-		}
-		if int64(buf.Len()) > limit {
-			WriteProblem(w, r, errTooLarge)
-			return
-		}
-		r.Body = io.NopCloser(bytes.NewReader(buf.Bytes()))
-		x := exchangeFrom(ctx.Context())
-		x.body = buf.Bytes()
-		defer func() { x.body = nil }() // the buffer is another's then
-		next(ctx)
-	}
-}
-
-func keep(buf *bytes.Buffer) {
-	if buf.Cap() <= keptBody {
-		buf.Reset()
-		bodies.Put(buf)
-	}
-}
-
-func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		writeRefusal(w, r, errSlow)
-		return
-	}
-	WriteProblem(w, r, errBodyCut.Because(err))
 }
 
 var headerJSON = []string{"application/json"}

@@ -14,6 +14,7 @@ import (
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	const mebibyte = 1 << 20
+	const quantity = "body.items[0].quantity"
 	frame := len(`{"name":""}`)
 	for name, c := range map[string]struct {
 		body     string
@@ -58,7 +59,12 @@ func TestBodies(t *testing.T) {
 		"beyond any float":                      {`{"name":"a","items":[{"sku":"x","quantity":1e400}]}`, 422, "body.items[0].quantity"},
 		"below any float":                       {`{"name":"a","items":[{"sku":"x","quantity":-1e400}]}`, 422, "body.items[0].quantity"},
 		"beyond any float, in a string's place": {`{"name":1e400}`, 422, "body.name"},
-		"whole number with a point":             {`{"name":"a","items":[{"sku":"x","quantity":1.0}]}`, 422, "body.items[0].quantity"},
+		"whole number with a point":             {`{"name":"a","items":[{"sku":"x","quantity":1.0}]}`, 201, ""},
+		"whole number with an exponent":         {`{"name":"a","items":[{"sku":"x","quantity":1e2}]}`, 201, ""},
+		"largest number, with an exponent":      {`{"name":"a","items":[{"sku":"x","quantity":92233720368547758.07e2}]}`, 201, ""},
+		"one more, with a point":                {`{"name":"a","items":[{"sku":"","quantity":9223372036854775808.0}]}`, 422, quantity},
+		"nearly whole":                          {`{"name":"a","items":[{"sku":"","quantity":1.00000000000000000000001}]}`, 422, quantity},
+		"whole number too small":                {`{"name":"a","items":[{"sku":"x","quantity":-0.0e7}]}`, 422, "body.items[0].quantity"},
 		"malformed behind a number too large":   {`{"name":"a","items":[{"sku":"x","quantity":1e400}]`, 400, "body"},
 		"duplicate key, number too large":       {`{"name":1e400,"name":1}`, 400, "body"},
 		"no e-mail address":                     {`{"name":"a","email":"secret@@secret"}`, 422, "body.email"},

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -16,8 +14,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// strictFormat is how bodies are read and written. huma reads a body twice: into plain maps, against which the schema is
-// checked, and then into the operation's type. The first is strict, the second need not be strict again.
+// strictFormat is how bodies are read and written. What is strict about reading was done before, by rules.check.
 var strictFormat = huma.Format{Marshal: writeJSON, Unmarshal: readJSON}
 
 var (
@@ -26,60 +23,19 @@ var (
 	written = json.JoinOptions(jsonv1.OmitEmptyWithLegacySemantics(true), json.Deterministic(true), again)
 )
 
-// readJSON reads data into v. Its errors name the place and the rule, never what stands there. Names are case-sensitive;
-// trailing data, invalid UTF-8 and a key that appears twice in one object, at any depth, are refused.
+// readJSON reads data, which was checked, into v. Names are case-sensitive. Its errors name the place, never what stands there.
 func readJSON(data []byte, v any) error {
-	if plain, ok := v.(*any); ok {
-		err := json.Unmarshal(data, plain)
-		if errors.Is(err, strconv.ErrRange) {
-			err = json.Unmarshal(data, plain, boundless)
-		}
-		if err != nil {
-			return malformed(data, err)
-		}
-		return nil
-	}
 	if err := json.Unmarshal(data, v, again); err != nil {
 		return misfit(err)
 	}
 	return nil
 }
 
-// boundless reads a number beyond float64 as infinite. It is well-formed JSON; the schema or misfit refuse it and name its place.
-var boundless = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
-	if d.PeekKind() != '0' {
-		return errors.ErrUnsupported
-	}
-	number, err := d.ReadValue()
-	if err != nil {
-		return err
-	}
-	*v, _ = strconv.ParseFloat(string(number), 64) // the error says that it is infinite
-	return nil
-}))
-
-func malformed(data []byte, err error) error {
-	rule := "is not valid JSON"
-	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		rule = "has a key twice in one object"
-	case !utf8.Valid(data):
-		rule = "is not valid UTF-8"
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		rule = "ends in the middle of a value"
-	}
-	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		rule += fmt.Sprintf(", at byte %d", e.ByteOffset)
-	}
-	return errors.New(rule)
-}
-
 // misfitAt begins the message of a misfit, before its place. huma passes on nothing of an error but its text, and fieldOf
 // takes the place out of it.
 const misfitAt = "does not fit at "
 
-// misfit is the error for what passes the schema and the type cannot hold: a number beyond 64 bits, or a whole number written with a point
-// or an exponent.
+// misfit is the error for what passes the schema and the type cannot hold.
 func misfit(err error) error {
 	var place strings.Builder
 	place.WriteString("body")
