@@ -13,8 +13,12 @@ import (
 // Unpositioned implements command.Store.
 func (s *Store) Unpositioned(ctx context.Context) (bool, error) {
 	var waiting bool
-	err := s.db.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM history WHERE position IS NULL)").Scan(&waiting)
+	err := s.db.QueryRow(ctx, selectAnyUnpositioned(s.db.Dialect())).Scan(&waiting)
 	return waiting, err
+}
+
+func selectAnyUnpositioned(d sqldb.Dialect) string {
+	return "SELECT EXISTS (SELECT 1 FROM history" + byPosition(d) + " WHERE position IS NULL)"
 }
 
 // AssignPositions implements command.Tx. It locks the one row of history_position, and so waits for the commit of whoever numbered before.
@@ -94,10 +98,23 @@ func choose(ids []int64, candidates []waiting, chosen map[int64]bool, limit int)
 	return ids
 }
 
+// byPosition keeps MySQL from reading the history by its IDs, as it may where it has seen many events wait: from the first on, for the few that
+// do. SQLite keeps no statistics, and always goes by the position.
+func byPosition(d sqldb.Dialect) string {
+	if d == sqldb.MySQL {
+		return d.UseIndex("history_by_position")
+	}
+	return ""
+}
+
+func selectUnpositioned(d sqldb.Dialect) string {
+	return "SELECT h.id, h.sequence IS NULL OR h.sequence = 1 OR h.recorded_at < ?, p.id, p.position IS NOT NULL FROM history h" + byPosition(d) +
+		" LEFT JOIN history p ON p.partition_key = h.partition_key AND p.sequence = h.sequence - 1 AND p.source = h.source" +
+		" WHERE h.position IS NULL AND h.id > ? ORDER BY h.id LIMIT ?"
+}
+
 func (t tx) unpositioned(ctx context.Context, after int64, limit int, patience time.Time) ([]waiting, error) {
-	rows, err := t.Query(ctx, `SELECT h.id, h.sequence IS NULL OR h.sequence = 1 OR h.recorded_at < ?, p.id, p.position IS NOT NULL
-		FROM history h LEFT JOIN history p ON p.partition_key = h.partition_key AND p.sequence = h.sequence - 1 AND p.source = h.source
-		WHERE h.position IS NULL AND h.id > ? ORDER BY h.id LIMIT ?`, sqldb.Micros(patience), after, limit)
+	rows, err := t.Query(ctx, selectUnpositioned(t.dialect), sqldb.Micros(patience), after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read events without a position: %w", err)
 	}

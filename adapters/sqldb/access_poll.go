@@ -79,7 +79,8 @@ func (a *Access) Poll(ctx context.Context) error {
 func (a *Access) read(ctx context.Context, from string, arg int64) (changes map[[16]byte]rights, seen int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, accessReadAtMost)
 	defer cancel()
-	rows, err := a.db.Query(ctx, "SELECT user_id, role, deleted, changed_at, noted_at FROM access_changes WHERE noted_at >= "+from, arg)
+	rows, err := a.db.Query(ctx, "SELECT user_id, role, deleted, changed_at, noted_at FROM access_changes"+
+		a.db.dialect.UseIndex("access_changes_noted")+" WHERE noted_at >= "+from, arg)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read changes of access: %w", err)
 	}
@@ -116,7 +117,8 @@ func (a *Access) tidy(ctx context.Context) error {
 
 // Purge deletes up to most changes that no token is older than, and says how many it met.
 func (a *Access) Purge(ctx context.Context, most int) (int64, error) {
-	rows, err := a.db.Query(ctx, "SELECT user_id FROM access_changes WHERE noted_at < "+a.db.dialect.now()+" - ? LIMIT ?",
+	rows, err := a.db.Query(ctx, "SELECT user_id FROM access_changes"+a.db.dialect.UseIndex("access_changes_noted")+
+		" WHERE noted_at < "+a.db.dialect.now()+" - ? LIMIT ?",
 		(a.lasts + accessMargin).Microseconds(), most)
 	if err != nil {
 		return 0, fmt.Errorf("read old changes of access: %w", err)

@@ -163,12 +163,13 @@ func (p place) leaveOut(ctx context.Context, tx *Tx, first, last int64) error {
 	return nil
 }
 
-// leftOut gives the span of jumped-over sequences that holds sequence, nil where it was applied.
+// leftOut gives the span of jumped-over sequences that holds sequence, nil where it was applied. Spans do not overlap, so the one that
+// begins last at or below it is the only one that may: a key can have any number of them.
 func (p place) leftOut(ctx context.Context, tx *Tx, sequence int64) (*span, error) {
 	var s span
 	err := tx.QueryRow(ctx, "SELECT first_sequence, last_sequence FROM inbox_left_out"+atPlace+
-		" AND first_sequence <= ? AND last_sequence >= ?"+tx.dialect.ForUpdate(), p.args(sequence, sequence)...).Scan(&s.first, &s.last)
-	if errors.Is(err, sql.ErrNoRows) {
+		" AND first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1"+tx.dialect.ForUpdate(), p.args(sequence)...).Scan(&s.first, &s.last)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && s.last < sequence {
 		return nil, nil
 	}
 	if err != nil {

@@ -23,20 +23,21 @@ type Expiring struct {
 	Names []string      // the text columns of the primary key, which come first
 	ID    string        // its binary column
 	Time  string        // the column of the time
+	Index string        // by which rows are found in the order of it
 	Kept  time.Duration // how long after that time they stay
 }
 
 // expiring are those that every service has.
 var expiring = []Expiring{
 	// A full bucket says no more than one that is not there. It stays for a minute, because another replica's clock may be behind.
-	{Table: "limit_buckets", ID: "bucket", Time: "full_at", Kept: time.Minute},
-	{Table: "idempotency", ID: "id", Time: "created_at", Kept: idempotency.KeptFor},
+	{Table: "limit_buckets", ID: "bucket", Time: "full_at", Index: "limit_buckets_full", Kept: time.Minute},
+	{Table: "idempotency", ID: "id", Time: "created_at", Index: "idempotency_created", Kept: idempotency.KeptFor},
 	// An event fails, waits and is given up within minutes. What comes back later was requeued, and begins a round of its own.
-	{Table: "failures", Names: []string{"consumer"}, ID: "event_id", Time: "last_failed_at", Kept: 30 * 24 * time.Hour},
+	{Table: "failures", Names: []string{"consumer"}, ID: "event_id", Time: "last_failed_at", Index: "failures_last", Kept: 30 * 24 * time.Hour},
 	// This must be longer than an event without a sequence can come again: from the outbox (an hour), the poison queue, or the stream,
 	// where its consumer has to be made anew. A stream that keeps its events for longer may have such an event applied twice.
 	// Millrace's own events have sequences, and the place of a key is never forgotten.
-	{Table: "inbox_seen", Names: []string{"consumer", "source"}, ID: "event_id", Time: "seen_at", Kept: 365 * 24 * time.Hour},
+	{Table: "inbox_seen", Names: []string{"consumer", "source"}, ID: "event_id", Time: "seen_at", Index: "inbox_seen_at", Kept: 365 * 24 * time.Hour},
 }
 
 // Purge deletes expired rows. Replicas may do so at once.
@@ -100,8 +101,8 @@ func (p *Purge) Step(ctx context.Context, most int) (met int, err error) {
 func (p *Purge) step(ctx context.Context, e Expiring, most int) (met int, err error) {
 	until := Micros(p.now().Add(-e.Kept))
 	key := slices.Concat(e.Names, []string{e.ID})
-	rows, err := p.db.Query(ctx, "SELECT "+strings.Join(key, ", ")+" FROM "+e.Table+" WHERE "+e.Time+" <= ? ORDER BY "+e.Time+" LIMIT ?",
-		until, most)
+	rows, err := p.db.Query(ctx, "SELECT "+strings.Join(key, ", ")+" FROM "+e.Table+p.db.dialect.UseIndex(e.Index)+
+		" WHERE "+e.Time+" <= ? ORDER BY "+e.Time+" LIMIT ?", until, most)
 	if err != nil {
 		return 0, err
 	}

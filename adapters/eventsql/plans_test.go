@@ -1,0 +1,132 @@
+package eventsql
+
+import (
+	"context"
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
+)
+
+var scale = flag.Int("scale", usualScale(), "rows in the history of the tests of large tables")
+
+// usualScale is 50,000 rows, of which plans with real statistics can be read, and a million where CI=true.
+func usualScale() int {
+	if os.Getenv("CI") == "true" {
+		return 1_000_000
+	}
+	return 50_000
+}
+
+// Positions are given many times a second, in a history that only grows.
+func TestPositionsReadNoMoreThanTheEventsThatWait(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, Migrations, func(t *testing.T, db *sqldb.DB) {
+		fillHistory(t, db, *scale)
+		ids := make([]int64, 100)
+		for i := range ids {
+			ids[i] = int64(*scale - i)
+		}
+		update, args := assignment(ids, int64(2**scale))
+		for _, s := range []statement{
+			{selectAnyUnpositioned(db.Dialect()), nil},
+			{selectUnpositioned(db.Dialect()), []any{sqldb.Micros(time.Now()), 0, 500}},
+			{update + db.Dialect().Limit(len(ids)), args},
+		} {
+			if db.Dialect() == sqldb.MySQL {
+				requireFewRows(t, db, s, len(ids))
+			} else {
+				requireSearches(t, db, s)
+			}
+		}
+	})
+}
+
+type statement struct {
+	query string
+	args  []any
+}
+
+// fillHistory makes a history of n events, the last three of which wait for a position.
+func fillHistory(t *testing.T, db *sqldb.DB, n int) {
+	t.Helper()
+	exec := func(query string, args ...any) {
+		require.NoError(t, db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+			_, err := tx.Exec(ctx, query, args...)
+			return err
+		}))
+	}
+	const (
+		step = 1 << 15
+		into = "INSERT INTO history (id, position, event_id, type, source, partition_key, sequence, time, recorded_at, correlation_id, causation_id," +
+			" metadata, data)"
+	)
+	text := func(prefix string) string { return "CAST(printf('" + prefix + "%012d', id + ?) AS BLOB)" }
+	if db.Dialect() == sqldb.MySQL {
+		text = func(prefix string) string { return "CONCAT('" + prefix + "', LPAD(id + ?, 12, '0'))" }
+	}
+	exec(into+" VALUES (1, 1, ?, ?, ?, ?, 1, 1, 1, ?, ?, '{}', '{}')",
+		[]byte("evnt000000000001"), []byte("order.placed.v1"), []byte("/order"), []byte("key000000000001"), []byte("c"), []byte("c"))
+	for have := 1; have < n; {
+		more := min(have, step, n-have)
+		exec(into+" SELECT id + ?, position + ?, "+text("evnt")+", type, source, "+text("key")+", 1, time + ?, 1, "+text("c")+
+			", causation_id, metadata, data FROM history WHERE id <= ?", have, have, have, have, have, have, more)
+		have += more
+	}
+	exec("UPDATE history SET position = NULL, sequence = 2 WHERE id > ?", n-3)
+}
+
+// requireFewRows proves that MySQL goes by an index, and expects to read few rows.
+func requireFewRows(t *testing.T, db *sqldb.DB, s statement, most int) {
+	t.Helper()
+	rows, err := db.Query(t.Context(), "EXPLAIN "+s.query, s.args...)
+	require.NoError(t, err)
+	plan, err := sqldb.Collect(rows, func(r sqldb.Scanner) (p struct {
+		table, access, key *string
+		rows               *int
+	}, err error,
+	) {
+		var id, kind, possible, length, ref, extra any
+		err = r.Scan(&id, &kind, &p.table, &p.access, &possible, &p.key, &length, &ref, &p.rows, &extra)
+		return p, err
+	})
+	require.NoError(t, err)
+	for _, p := range plan {
+		if p.table == nil {
+			continue
+		}
+		require.NotContains(t, []string{"ALL", "index"}, *p.access, "%s: %s", *p.table, s.query)
+		require.NotNil(t, p.key)
+		require.LessOrEqual(t, *p.rows, most, s.query)
+	}
+}
+
+// sqliteSearches are the ways in which SQLite may look for events that wait.
+var sqliteSearches = []string{
+	"SCAN CONSTANT ROW", "SCALAR SUBQUERY 1", // EXISTS
+	"SEARCH history USING COVERING INDEX sqlite_autoindex_history_1 (position=?)",
+	"SEARCH h USING INDEX sqlite_autoindex_history_1 (position=? AND rowid>?)",
+	"SEARCH p USING INDEX history_sequence (partition_key=? AND sequence=?) LEFT-JOIN",
+	"SEARCH history USING INTEGER PRIMARY KEY (rowid=?)",
+}
+
+// requireSearches proves that SQLite goes by an index, and how.
+func requireSearches(t *testing.T, db *sqldb.DB, s statement) {
+	t.Helper()
+	rows, err := db.Query(t.Context(), "EXPLAIN QUERY PLAN "+s.query, s.args...)
+	require.NoError(t, err)
+	details, err := sqldb.Collect(rows, func(r sqldb.Scanner) (detail string, err error) {
+		var id, parent, unused int
+		err = r.Scan(&id, &parent, &unused, &detail)
+		return detail, err
+	})
+	require.NoError(t, err)
+	for _, detail := range details {
+		require.Contains(t, sqliteSearches, detail, s.query)
+	}
+}
