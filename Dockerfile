@@ -21,6 +21,6 @@ VOLUME /data
 EXPOSE 8080
 USER nonroot:nonroot
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --retries=3 CMD ["/usr/local/bin/healthcheck"]
-# A drain takes at most 8 s; give it that before SIGKILL (docker's default is 10 s).
+# A drain takes at most 8 s behind MILLRACE_DRAIN_DELAY; give it both before SIGKILL (docker's default is 10 s).
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/millrace"]

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mattn/go-isatty"
 
@@ -46,6 +47,7 @@ type Settings struct {
 	AdminPassword    string `name:"admin-password" env:"MILLRACE_ADMIN_PASSWORD" help:"Password of that admin; without one it is drawn and printed once."`
 	TrustedProxies   string `name:"trusted-proxies" env:"MILLRACE_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-For is believed: 10.0.0.0/8,192.0.2.7. Without it a caller's address is that of the connection."`
 	CORSOrigins      string `name:"cors-origins" env:"MILLRACE_CORS_ORIGINS" help:"Origins whose pages may call the API: https://shop.example,http://localhost:5173."`
+	DrainDelay       string `name:"drain-delay" env:"MILLRACE_DRAIN_DELAY" default:"0s" help:"How long a stop still answers requests while readiness fails: longer than the pause between two probes of the proxy before it, for example 6s."`
 	RateLimits       string `name:"rate-limits" env:"MILLRACE_RATE_LIMITS" default:"on" help:"on or off; off is for benchmarks."`
 	LogFormat        string `name:"log-format" env:"MILLRACE_LOG_FORMAT" help:"text or json; by default text on a terminal."`
 	LogLevel         string `name:"log-level" env:"MILLRACE_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
@@ -78,6 +80,7 @@ type Config struct {
 	AdminPassword  string
 	TrustedProxies []netip.Prefix
 	CORSOrigins    []string
+	DrainDelay     time.Duration // how long requests are still answered while readiness fails
 	RateLimits     bool
 	LogJSON        bool
 	LogLevel       slog.Level
@@ -123,6 +126,9 @@ func (s Settings) Parse(services []string) (Config, error) {
 		s.checkAdmin(&found)
 	}
 	s.parseEdge(&c, &found)
+	if c.DrainDelay, err = parseDrainDelay(s.DrainDelay); err != nil {
+		found.add("MILLRACE_DRAIN_DELAY", "%w", err)
+	}
 	s.parseLog(&c, &found)
 	slices.SortFunc(found, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return c, errors.Join(found...)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,19 +39,36 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 		BrokerURL:        "amqp://me:hunter2@host",
 		EmbeddedNATSAddr: "x", EmbeddedNATSPass: "hunter2", EmbeddedNATSFile: "none.conf", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", AdminPassword: "pw",
 		LogFormat: "xml", LogLevel: "loud",
-		TrustedProxies: "10.0.0.0/8,proxy.example", RateLimits: "yes", CORSOrigins: "*",
+		TrustedProxies: "10.0.0.0/8,proxy.example", DrainDelay: "6", RateLimits: "yes", CORSOrigins: "*",
 	}
 	_, err := s.Parse(services)
 	require.Error(t, err)
 	for _, name := range []string{
 		"MILLRACE_SERVICE", "MILLRACE_HTTP_ADDR", "MILLRACE_OPS_ADDR", "MILLRACE_DATABASE_URL", "MILLRACE_BROKER_URL",
 		"MILLRACE_EMBEDDED_NATS_ADDR", "MILLRACE_EMBEDDED_NATS_PASSWORD", "MILLRACE_EMBEDDED_NATS_USERS", "MILLRACE_SECRET_KEY", "MILLRACE_JWKS_URL", "MILLRACE_LOG_FORMAT", "MILLRACE_LOG_LEVEL",
-		"MILLRACE_TRUSTED_PROXIES", "MILLRACE_RATE_LIMITS", "MILLRACE_CORS_ORIGINS",
+		"MILLRACE_TRUSTED_PROXIES", "MILLRACE_DRAIN_DELAY", "MILLRACE_RATE_LIMITS", "MILLRACE_CORS_ORIGINS",
 		"MILLRACE_ADMIN_EMAIL", "MILLRACE_ADMIN_PASSWORD",
 	} {
 		require.ErrorContains(t, err, name+": ")
 	}
 	require.NotContains(t, err.Error(), "hunter2")
+}
+
+func TestDrainDelayIsATimeWithAUnit(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]time.Duration{"": 0, "0s": 0, "6s": 6 * time.Second, "1500ms": 1500 * time.Millisecond, "5m": 5 * time.Minute} {
+		s := usual()
+		s.DrainDelay = raw
+		c, err := s.Parse(services)
+		require.NoError(t, err)
+		require.Equal(t, want, c.DrainDelay, raw)
+	}
+	for _, raw := range []string{"6", "-1s", "301s", "soon"} {
+		s := usual()
+		s.DrainDelay = raw
+		_, err := s.Parse(services)
+		require.ErrorContains(t, err, "MILLRACE_DRAIN_DELAY: ", raw)
+	}
 }
 
 func TestRulesBetweenSettings(t *testing.T) {

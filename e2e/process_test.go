@@ -188,6 +188,9 @@ func TestStartWaitsForItsDatabase(t *testing.T) {
 	n := start(t, "--data-dir="+t.TempDir(), "--database-url=mysql://nobody@127.0.0.1:1/", "--secret-key="+testSecret,
 		"--broker-url=memory:")
 	require.Eventually(t, func() bool { return n.get("", "/readyz").status == http.StatusServiceUnavailable }, waitFor, tick)
+	require.Contains(t, n.get("", "/readyz").body, `"starting"`)
+	require.Eventually(t, func() bool { return strings.Contains(n.get("", "/readyz").body, "could not be prepared yet") }, waitFor, tick,
+		"it says what it waits for")
 	require.Equal(t, http.StatusOK, n.get("", "/healthz").status)
 	a := n.send("", http.MethodPost, "/api/users", `{"email":"a@example.org","name":"A","password":"correct horse battery"}`)
 	require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)

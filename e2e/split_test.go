@@ -247,3 +247,28 @@ func (p *proxy) pass(to, from net.Conn) {
 		}
 	}
 }
+
+// A scrape writes down what is counted in memory: a database that hangs does not hold it up, and a scraper is no burden to one.
+func TestScrapeAsksNoDatabase(t *testing.T) {
+	t.Parallel()
+	database := freshDatabases(t)
+	dsn, err := mysql.ParseDSN(database)
+	require.NoError(t, err)
+	proxy := startProxy(t, dsn.Net, dsn.Addr)
+	dsn.Net, dsn.Addr = "tcp", proxy.listener.Addr().String()
+	n := start(t, "--database-url="+dsn.FormatDSN(), "--broker-url=memory:", "--secret-key="+testSecret, "--data-dir="+t.TempDir()).ready()
+	proxy.hung.Store(true)
+	require.Eventually(t, func() bool { return n.get("", "/readyz").status == http.StatusServiceUnavailable }, waitFor, tick)
+	scraped := make(chan answer, 1)
+	go func() {
+		a, _ := n.try("", http.MethodGet, "/metrics", "")
+		scraped <- a
+	}()
+	select {
+	case a := <-scraped:
+		require.Equal(t, http.StatusOK, a.status)
+		require.Contains(t, a.body, "\nmillrace_outbox_backlog{")
+	case <-time.After(5 * time.Second): // a statement is given up after 10
+		t.Fatal("a scrape waits for the database")
+	}
+}

@@ -63,7 +63,8 @@ type Options struct {
 // Serve runs the configured services until ctx ends, and then drains.
 func Serve(ctx context.Context, cfg config.Config, o Options) error {
 	p := &process{cfg: cfg, log: o.Console.Log, out: o.Console.Out, version: o.Version, registry: prometheus.NewRegistry()}
-	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), o.Console.dropped())
+	p.registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), o.Console.dropped())
 	if err := p.open(ctx, o); err != nil {
 		return errors.Join(err, p.shut())
 	}
@@ -119,11 +120,11 @@ func (p *process) checks() (checks []rest.Check) {
 	return checks
 }
 
-// Bounds of a drain; with flushAtMost together below the 8 s that it may take.
+// Bounds of a drain; with flushAtMost together below the 8 s that it may take behind MILLRACE_DRAIN_DELAY.
 const (
-	farewell     = 250 * time.Millisecond // readiness fails for so long before the listener closes
-	httpShutdown = 2500 * time.Millisecond
-	drainAtMost  = 7 * time.Second // from the signal to the end
+	shortestDelay = 250 * time.Millisecond // readiness fails for at least so long before the listener closes
+	httpShutdown  = 2500 * time.Millisecond
+	drainAtMost   = 7 * time.Second // from the end of the delay
 )
 
 // run listens, works until ctx ends or something fails for good, and drains.
@@ -144,9 +145,10 @@ func (p *process) run(ctx context.Context) (err error) {
 	case err = <-services.failed:
 	case err = <-https.failed:
 	}
-	p.deadline = time.Now().Add(drainAtMost)
-	p.log.Info("draining")
-	p.drain(work, listeners)
+	delay := max(p.cfg.DrainDelay, shortestDelay)
+	p.deadline = time.Now().Add(delay + drainAtMost)
+	p.log.Info("draining", "delay", delay.String())
+	p.drain(work, delay, listeners)
 	err = errors.Join(err, https.wait())
 	stop()
 	if err = errors.Join(err, p.inTime(services.wait)); err == nil {
@@ -198,10 +200,12 @@ func (c *crew) wait() (err error) {
 	return err
 }
 
-// drain ends HTTP: first readiness fails, then no connection is taken any more, then the requests that run are finished.
-func (p *process) drain(ctx context.Context, listeners []listener) {
+// drain ends HTTP. First readiness fails while requests are still answered, so that whoever sends them sees it and goes elsewhere; each
+// answer closes its connection, because one that is idle when the server closes it may lose a request that is on its way. Then no
+// connection is taken any more, and the requests that run are finished.
+func (p *process) drain(ctx context.Context, delay time.Duration, listeners []listener) {
 	p.server.Drain()
-	<-time.After(farewell)
+	<-time.After(delay)
 	ctx, cancel := context.WithTimeout(ctx, httpShutdown)
 	defer cancel()
 	var ending sync.WaitGroup

@@ -15,6 +15,7 @@ import (
 
 	"github.com/millrace/millrace/adapters/jwks"
 	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/ports/rest"
 	"github.com/millrace/millrace/router"
 )
@@ -40,6 +41,8 @@ type Service struct {
 
 	consumers []Consumer
 	prepared  atomic.Bool
+	// notPrepared is why the last attempt to prepare the database failed; nil where the first one runs.
+	notPrepared atomic.Pointer[error]
 }
 
 // Consumer is a durable consumer of a service.
@@ -120,27 +123,40 @@ func (s *Service) work(ctx context.Context, work func(ctx context.Context) error
 
 // migrate brings the schema up to date and prepares what the service needs before it answers.
 func (s *Service) migrate(ctx context.Context) error {
-	if err := s.DB.Migrate(ctx, s.Migrations); err != nil {
+	if err := s.prepare(ctx); err != nil {
+		s.notPrepared.Store(&err)
 		return err
-	}
-	if err := s.Access.Load(ctx); err != nil {
-		return err
-	}
-	if s.Prepare != nil {
-		if err := s.Prepare(ctx); err != nil {
-			return err
-		}
 	}
 	s.prepared.Store(true)
 	return nil
 }
 
+func (s *Service) prepare(ctx context.Context) error {
+	if err := s.DB.Migrate(ctx, s.Migrations); err != nil {
+		return err
+	}
+	if err := s.Access.Load(ctx); err != nil || s.Prepare == nil {
+		return err
+	}
+	return s.Prepare(ctx)
+}
+
+var (
+	errStarting = fault.New(fault.Unavailable, "starting",
+		"The service is starting: it connects to its database and brings the schema up to date.")
+	errStartFails = fault.New(fault.Unavailable, "starting",
+		"The service is starting: its database could not be prepared yet, and it goes on trying. The log has the reason and advice.")
+)
+
 // ready reports whether the service can answer requests.
 func (s *Service) ready(ctx context.Context) error {
-	if !s.prepared.Load() {
-		return sqldb.ErrAway
+	if s.prepared.Load() {
+		return s.DB.Ping(ctx)
 	}
-	return s.DB.Ping(ctx)
+	if cause := s.notPrepared.Load(); cause != nil {
+		return errStartFails.Because(*cause)
+	}
+	return errStarting
 }
 
 // provision makes the streams and durable consumers, which nothing ever deletes.

@@ -118,8 +118,8 @@ func (s *keySet) await(ctx context.Context) bool {
 	return false
 }
 
-// reload begins to load the keys, unless a load runs or it is too early for one, and returns a channel that is closed when the load that runs
-// has ended; nil where none does. ctx does not end the load: others wait for it too.
+// reload begins to load the keys, unless a load runs or it is too early for one, and returns a channel that is closed when the load that
+// runs has ended; nil where none does. ctx does not end the load: others wait for it too.
 func (s *keySet) reload(ctx context.Context) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -71,7 +71,8 @@ func TestKeysAreFetchedBeforeAnybodyAsksAndKeptFresh(t *testing.T) {
 
 	fetched := s.fetched.Load()
 	f.clock.pass(time.Hour)
-	require.Eventually(t, func() bool { return s.fetched.Load() > fetched }, waitFor, tick, "a withdrawn key is forgotten though no token comes")
+	require.Eventually(t, func() bool { return s.fetched.Load() > fetched }, waitFor, tick,
+		"a withdrawn key is forgotten though no token comes")
 	stop()
 	require.NoError(t, <-ended)
 }

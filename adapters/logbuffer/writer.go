@@ -24,8 +24,8 @@ type Config struct {
 	Notice func(lines uint64) []byte
 }
 
-// Writer passes on what is written to it, in order and without blocking: one goroutine writes to the underlying writer. Each Write is one or
-// more whole lines, and is held or dropped as a whole. Once the buffer was full, lines are dropped until half of it is free, so that the
+// Writer passes on what is written to it, in order and without blocking: one goroutine writes to the underlying writer. Each Write is one
+// or more whole lines, and is held or dropped as a whole. Once the buffer was full, lines are dropped until half of it is free, so that the
 // log has one gap and not many; a notice stands in its place. A Writer is safe for concurrent use.
 type Writer struct {
 	out  io.Writer

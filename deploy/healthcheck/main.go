@@ -4,9 +4,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,7 +43,31 @@ func check(ctx context.Context, url string) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("check: %s answers %s", url, response.Status)
+		return fmt.Errorf("check: %s answers %s%s", url, response.Status, reasons(response.Body))
 	}
 	return nil
+}
+
+// longestReport is far above a readiness report.
+const longestReport = 64 << 10
+
+// reasons says what a readiness report says: its status, and the checks that failed. It is empty where body is none.
+func reasons(body io.Reader) string {
+	var report struct {
+		Status string `json:"status"`
+		Checks map[string]struct {
+			Status string `json:"status"`
+			Detail string `json:"detail"`
+		} `json:"checks"`
+	}
+	if json.NewDecoder(io.LimitReader(body, longestReport)).Decode(&report) != nil {
+		return ""
+	}
+	failed := []string{report.Status}
+	for _, name := range slices.Sorted(maps.Keys(report.Checks)) {
+		if c := report.Checks[name]; c.Status != "ok" {
+			failed = append(failed, strings.TrimSuffix(name+": "+c.Detail, ": "))
+		}
+	}
+	return ": " + strings.Join(failed, "; ")
 }

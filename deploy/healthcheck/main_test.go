@@ -24,3 +24,15 @@ func TestCheckFailsWhereNobodyListens(t *testing.T) {
 	server.Close()
 	require.Error(t, check(t.Context(), server.URL))
 }
+
+func TestCheckSaysWhatAStartingServiceWaitsFor(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte(`{"status":"starting","checks":{"order_keys":{"status":"failed"},"order_broker":{"status":"ok"},
+			"order_database":{"status":"failed","detail":"The service is starting."}}}`))
+	}))
+	t.Cleanup(server.Close)
+	require.ErrorContains(t, check(t.Context(), server.URL),
+		"503 Service Unavailable: starting; order_database: The service is starting.; order_keys")
+}

@@ -60,6 +60,9 @@ func (x *exchange) WriteHeader(status int) {
 		return
 	}
 	x.status = status
+	if x.server.draining.Load() {
+		x.Header()["Connection"] = headerClose
+	}
 	if x.packable(status) {
 		h := x.Header()
 		h["Vary"] = append(h["Vary"], "Accept-Encoding")
@@ -99,6 +102,7 @@ var (
 	headerSameOrigin = []string{"same-origin"}
 	headerNoStore    = []string{"no-store"}
 	headerGzip       = []string{"gzip"}
+	headerClose      = []string{"close"}
 	headerPrivate    = []string{"private, no-cache"}
 )
 

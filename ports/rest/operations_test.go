@@ -7,8 +7,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/app/fault"
@@ -39,12 +43,15 @@ func TestReadiness(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			var database, broker error
 			f := setup(t, func(cfg *rest.Config) {
 				cfg.Checks = []rest.Check{
-					{Name: "database", Need: rest.Required, Probe: probe(c.database)},
-					{Name: "broker", Need: rest.Degrades, Probe: probe(c.broker)},
+					{Name: "database", Need: rest.Required, Probe: func(context.Context) error { return database }},
+					{Name: "broker", Need: rest.Degrades, Probe: func(context.Context) error { return broker }},
 				}
 			})
+			require.Equal(t, 200, f.get(t, "/readyz").StatusCode)
+			database, broker = c.database, c.broker
 			if c.drain {
 				f.server.Drain()
 			}
@@ -56,13 +63,50 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+func TestReplicaIsStartingUntilWhatIsRequiredWasThereOnce(t *testing.T) {
+	t.Parallel()
+	database := error(fault.New(fault.Unavailable, "starting", "The schema is brought up to date."))
+	f := setup(t, func(cfg *rest.Config) {
+		cfg.Checks = []rest.Check{
+			{Name: "database", Need: rest.Required, Probe: func(context.Context) error { return database }},
+			{Name: "broker", Need: rest.Degrades, Probe: probe(errors.New("away"))},
+		}
+	})
+	res := f.get(t, "/readyz")
+	require.Equal(t, 503, res.StatusCode)
+	require.JSONEq(t, `{"status":"starting","checks":{
+		"database":{"status":"failed","required":true,"detail":"The schema is brought up to date."},
+		"broker":{"status":"failed","required":false}}}`,
+		text(t, res), "and says what it waits for")
+	database = nil
+	require.Contains(t, text(t, f.get(t, "/readyz")), `"degraded"`)
+	database = errors.New("away")
+	require.Contains(t, text(t, f.get(t, "/readyz")), `"unready"`, "it starts once")
+}
+
+// A connection that is closed while it is idle may lose a request that is on its way. One that ends with an answer does not.
+func TestDrainingServerStillAnswersAndEachAnswerEndsItsConnection(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	require.Empty(t, f.get(t, "/api/things/0192f3a0-0000-7000-8000-000000000000").Header.Get("Connection"))
+	f.server.Drain()
+	for path, status := range map[string]int{
+		"/api/things/0192f3a0-0000-7000-8000-000000000000": 200, "/nothing": 404, "/api/panic": 500, "/readyz": 503, "/healthz": 200,
+		"/metrics": 200, "/openapi.json": 200,
+	} {
+		res := f.get(t, path)
+		require.Equal(t, status, res.StatusCode, path)
+		require.Equal(t, "close", res.Header.Get("Connection"), path)
+	}
+}
+
 func TestFailureWithWordsForEverybodyIsTold(t *testing.T) {
 	t.Parallel()
 	f := setup(t, func(cfg *rest.Config) {
 		away := fault.New(fault.Unavailable, "keys_away", "The keys cannot be had.").Because(errors.New("secret host"))
 		cfg.Checks = []rest.Check{{Name: "keys", Probe: probe(away)}}
 	})
-	require.JSONEq(t, `{"status":"unready","checks":{"keys":{"status":"failed","required":true,"detail":"The keys cannot be had."}}}`,
+	require.JSONEq(t, `{"status":"starting","checks":{"keys":{"status":"failed","required":true,"detail":"The keys cannot be had."}}}`,
 		text(t, f.get(t, "/readyz")))
 }
 
@@ -100,6 +144,27 @@ func TestCallerWhoLeavesMakesNoCheckFail(t *testing.T) {
 	res := f.do(t, httptest.NewRequestWithContext(left, http.MethodGet, "/readyz", http.NoBody))
 	require.Equal(t, http.StatusOK, res.StatusCode, text(t, res))
 	require.Empty(t, f.log.lines(t))
+}
+
+func TestScrapesAreBounded(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	var entered atomic.Int32
+	release := make(chan struct{})
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "slow"}, func() float64 {
+		entered.Add(1)
+		<-release
+		return 1
+	}))
+	f := setup(t, func(cfg *rest.Config) { cfg.Registry = registry })
+	var scraping sync.WaitGroup
+	for range 4 {
+		scraping.Go(func() { require.Equal(t, http.StatusOK, f.get(t, "/metrics").StatusCode) })
+	}
+	require.Eventually(t, func() bool { return entered.Load() == 4 }, 10*time.Second, time.Millisecond)
+	require.Equal(t, http.StatusServiceUnavailable, f.get(t, "/metrics").StatusCode)
+	close(release)
+	scraping.Wait()
 }
 
 func TestRequestsAreCounted(t *testing.T) {

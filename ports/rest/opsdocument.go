@@ -13,13 +13,17 @@ func (s *Server) describeOps() {
 	d.Tags = append(d.Tags, &huma.Tag{Name: "operations", Description: "For probes, scrapers and generators. Nobody signs in here."})
 	report := d.Components.Schemas.Schema(reflect.TypeFor[readinessReport](), true, "Readiness")
 	ready := readinessReport{Status: "ready", Checks: map[string]checkReport{"order_database": {Status: "ok", Required: true}}}
-	unready := readinessReport{Status: "unready", Checks: map[string]checkReport{"order_database": {Status: "failed", Required: true}}}
+	unready := readinessReport{Status: "starting", Checks: map[string]checkReport{"order_database": {Status: "failed", Required: true,
+		Detail: "The service is starting: it connects to its database and brings the schema up to date."}}}
 	alive := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"status": text}, Required: []string{"status"}}
 	d.AddOperation(plain("get-liveness", "/healthz", "Whether the process is alive",
 		"Answers as long as the process can answer at all, whatever is away behind it.",
 		"application/json", alive, map[string]string{"status": "alive"}))
 	readiness := plain("get-readiness", "/readyz", "Whether requests should be sent here",
-		"`ready`; `degraded` where requests are answered and something behind them waits; 503 where the process is `unready` or `draining`.",
+		"`ready`; `degraded` where requests are answered and something behind them waits; "+
+			"503 where the process is `starting`, `unready` or `draining`. "+
+			"`starting`: what is required has not been there yet; the failed checks say what it waits for. "+
+			"`draining`: requests are still answered for MILLRACE_DRAIN_DELAY, send no new ones.",
 		"application/json", report, ready)
 	readiness.Responses["503"] = response("Not now", "application/json", report, unready)
 	d.AddOperation(readiness)

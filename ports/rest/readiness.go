@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/app/fault"
@@ -33,8 +34,9 @@ type Check struct {
 const probeTimeout = 2 * time.Second
 
 type readiness struct {
-	checks []Check
-	logger *slog.Logger
+	checks  []Check
+	logger  *slog.Logger
+	started atomic.Bool // what is required was there once
 
 	mu     sync.Mutex
 	failed map[string]bool // what failed last time, so that only changes are logged
@@ -45,7 +47,7 @@ func newReadiness(checks []Check, logger *slog.Logger) *readiness {
 }
 
 type readinessReport struct {
-	Status string                 `json:"status"` // ready, degraded, unready, draining
+	Status string                 `json:"status"` // ready, degraded, starting, unready, draining
 	Checks map[string]checkReport `json:"checks"`
 }
 
@@ -61,7 +63,7 @@ func (rd *readiness) serve(w http.ResponseWriter, r *http.Request, draining bool
 		report.Status = "draining"
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if report.Status == "draining" || report.Status == "unready" {
+	if report.Status != "ready" && report.Status != "degraded" {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	_ = writeJSON(w, report) // strings and maps of them can always be written
@@ -89,6 +91,12 @@ func (rd *readiness) probe(ctx context.Context) readinessReport {
 			report.Status = worse(report.Status, c.Need)
 		}
 		report.Checks[c.Name] = result
+	}
+	switch {
+	case report.Status != "unready":
+		rd.started.Store(true)
+	case !rd.started.Load():
+		report.Status = "starting"
 	}
 	return report
 }

@@ -115,7 +115,8 @@ func (s *Server) Handler() http.Handler { return s.main }
 // OpsHandler serves health, readiness and metrics alone, for an address that only operators reach.
 func (s *Server) OpsHandler() http.Handler { return s.ops }
 
-// Drain makes readiness fail from now on, so that no new requests are sent here while those that run are finished.
+// Drain makes readiness fail from now on, so that no new requests are sent here. Those that come are answered as before, and each answer
+// ends its connection.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Limits on how long a client may take, so that slow ones cannot hold connections for ever. A streaming operation lifts the
@@ -145,8 +146,11 @@ func (s *Server) HTTPServer(h http.Handler) *http.Server {
 	}
 }
 
+// maxScrapes is how many scrapes are answered at once: several scrapers, no crowd.
+const maxScrapes = 4
+
 func (s *Server) metricsHandler() http.Handler {
-	return promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
 }
 
 func (s *Server) health(mux *chi.Mux) {
