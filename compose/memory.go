@@ -19,6 +19,9 @@ func (b memoryBroker) EnsureConsumer(ctx context.Context, name, topic string) (c
 	return b.Broker.EnsureConsumer(ctx, channel.ConsumerSpec{Name: name, Filters: []string{topic}, AckWait: ackWait})
 }
 
+// Differences implements process.Broker: all is as it was made.
+func (memoryBroker) Differences() []string { return nil }
+
 // Subscriber implements process.Broker.
 func (b memoryBroker) Subscriber(consumer string) message.Subscriber {
 	return b.Broker.Subscriber(channel.SubscriberConfig{Consumer: consumer, HandlingLimit: handlingLimit, CloseTimeout: drainTimeout})

@@ -45,6 +45,9 @@ func (b *natsBroker) EnsureConsumer(ctx context.Context, name, topic string) (co
 	return b.conn.EnsureConsumer(ctx, natsjs.ConsumerSpec{Name: name, Filters: []string{topic}, AckWait: ackWait})
 }
 
+// Differences implements process.Broker.
+func (b *natsBroker) Differences() []string { return b.conn.Differences() }
+
 // Subscriber implements process.Broker.
 func (b *natsBroker) Subscriber(consumer string) message.Subscriber {
 	return natsjs.NewSubscriber(b.conn, natsjs.SubscriberConfig{

@@ -114,7 +114,8 @@ func (p *process) checks() (checks []rest.Check) {
 		checks = append(checks,
 			rest.Check{Name: s.Name + "_database", Need: rest.Required, Probe: s.ready},
 			rest.Check{Name: s.Name + "_writes", Need: rest.Degrades, Probe: s.DB.Writable},
-			rest.Check{Name: s.Name + "_broker", Need: rest.Degrades, Probe: s.publishing})
+			rest.Check{Name: s.Name + "_broker", Need: rest.Degrades, Probe: s.publishing},
+			rest.Check{Name: s.Name + "_streams", Need: rest.Degrades, Probe: s.asMade})
 		checks = append(checks, s.Checks...)
 	}
 	return checks

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/millrace/millrace/app/fault"
@@ -29,6 +30,16 @@ func (s *Service) publishing(context.Context) error {
 			". The replica whose millrace_relay_lease is 1 publishes: its readiness and its log say why. If there is none, look at the log of each.")
 	}
 	return nil
+}
+
+// asMade reports whether streams and durables are as Millrace needs them. Others may have made or changed them.
+func (s *Service) asMade(context.Context) error {
+	found := s.Broker.Differences()
+	if len(found) == 0 {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "streams_differ", "Streams or consumers of the broker are not as they must be, and events may be lost "+
+		"or held up ("+strings.Join(found, "; ")+"). The log says what each field must be and what to do.")
 }
 
 // explain says what keeps events from being published, and whose fault it is not.

@@ -61,6 +61,8 @@ type Broker interface {
 	EnsureStreams(ctx context.Context, names ...string) error
 	// EnsureConsumer makes the durable consumer of a topic. complete: its stream still begins with its first message.
 	EnsureConsumer(ctx context.Context, name, topic string) (complete bool, err error)
+	// Differences returns the streams and durables that are not as they must be and could not be corrected, with the names of their fields.
+	Differences() []string
 	// Subscriber returns a subscriber of a consumer. The caller closes it.
 	Subscriber(consumer string) message.Subscriber
 	Close()

@@ -48,7 +48,8 @@ type Conn struct {
 	watchers map[chan bool]struct{}
 	lost     time.Time // when the connection was lost last
 
-	differences sync.Map // by stream, what was logged last
+	differing map[string]comparison // by stream or durable
+	unfit     sync.Map              // durables that must not be read, by stream and name
 }
 
 // Connect makes a connection. It fails only for a configuration that can never work: while no server answers, it keeps trying in
@@ -73,7 +74,7 @@ func connect(ctx context.Context, servers string, config Config, options ...nats
 		logger:   config.Logger,
 		first:    make(chan struct{}),
 		closed:   make(chan struct{}),
-		watchers: map[chan bool]struct{}{},
+		watchers: map[chan bool]struct{}{}, differing: map[string]comparison{},
 	}
 	nc, err := nats.Connect(servers, append(options, c.options(config.Name)...)...)
 	if err != nil {

@@ -86,28 +86,37 @@ func (c *Conn) ensureConsumer(ctx context.Context, stream string, want jetstream
 	existing, err := c.js.Consumer(ctx, stream, want.Durable)
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
-		_, err = c.js.CreateOrUpdateConsumer(ctx, stream, want)
-		return err
-	case err != nil:
-		return err
+		_, err = c.make(ctx, stream, want)
+	case isPush(err):
+		c.pushed(ctx, stream, want.Durable, err)
+		return nil // told, and not to be read: nothing is gained by trying again
+	case err == nil:
+		_, err = c.correct(ctx, stream, existing.CachedInfo(), want)
 	}
-	have := existing.CachedInfo().Config
-	merged := have
-	merged.FilterSubject, merged.FilterSubjects = want.FilterSubject, want.FilterSubjects
-	merged.AckWait, merged.MaxDeliver, merged.MaxAckPending = want.AckWait, want.MaxDeliver, want.MaxAckPending
-	if have.FilterSubject == merged.FilterSubject && slices.Equal(have.FilterSubjects, merged.FilterSubjects) &&
-		have.AckWait == merged.AckWait && have.MaxDeliver == merged.MaxDeliver && have.MaxAckPending == merged.MaxAckPending {
-		return nil
-	}
-	_, err = c.js.CreateOrUpdateConsumer(ctx, stream, merged)
 	return err
 }
 
-// ensureMissing makes the durable only where it is missing.
-func (c *Conn) ensureMissing(ctx context.Context, stream string, want jetstream.ConsumerConfig) error {
-	_, err := c.js.Consumer(ctx, stream, want.Durable)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		_, err = c.js.CreateOrUpdateConsumer(ctx, stream, want)
+// ensureMissing makes the durable only where it is missing, and returns its configuration. One that stands may read more than this
+// subscription names.
+func (c *Conn) ensureMissing(ctx context.Context, stream string, want jetstream.ConsumerConfig) (jetstream.ConsumerConfig, error) {
+	existing, err := c.js.Consumer(ctx, stream, want.Durable)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound):
+		return c.make(ctx, stream, want)
+	case err != nil:
+		return want, err
 	}
-	return err
+	have := existing.CachedInfo()
+	want.FilterSubject, want.FilterSubjects, want.AckWait = have.Config.FilterSubject, have.Config.FilterSubjects, have.Config.AckWait
+	return c.correct(ctx, stream, have, want)
+}
+
+// make makes a durable that is missing. What the server puts into it by itself is compared as well: it may have limits of its own.
+func (c *Conn) make(ctx context.Context, stream string, want jetstream.ConsumerConfig) (jetstream.ConsumerConfig, error) {
+	made, err := c.js.CreateOrUpdateConsumer(ctx, stream, want)
+	if err != nil {
+		return want, err
+	}
+	c.noteConsumer(ctx, stream, want.Durable, c.compare(made.CachedInfo(), want), nil)
+	return made.CachedInfo().Config, nil
 }

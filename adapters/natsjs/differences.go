@@ -4,58 +4,88 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
-
-	"github.com/nats-io/nats.go/jetstream"
+	"strings"
 )
 
-// difference is a field of a stream that is not as it must be for nothing to be lost or forged.
+// difference is a field of a stream or durable that is not as it must be for nothing to be lost, forged or held up.
 type difference struct {
 	field     string
 	was, want any
+	tolerated bool // it is told, and everything flows all the same
 }
 
-// differences compares every field that decides whether the stream takes what is published, unchanged, and keeps it. Operators may set
-// limits, but each is worth a line in the log: it lets go of messages that a consumer may not have seen.
-func differences(have, want jetstream.StreamConfig) (found []difference) {
-	add := func(differs bool, field string, was, wanted any) {
-		if differs {
-			found = append(found, difference{field, was, wanted})
+// comparison gathers differences.
+type comparison []difference
+
+func (c *comparison) add(differs bool, field string, was, wanted any) {
+	if differs {
+		*c = append(*c, difference{field: field, was: was, want: wanted})
+	}
+}
+
+// tolerate adds a difference that this client adapts to.
+func (c *comparison) tolerate(differs bool, field string, was, wanted any) {
+	if differs {
+		*c = append(*c, difference{field: field, was: was, want: wanted, tolerated: true})
+	}
+}
+
+// fields are those that are not tolerated.
+func (c comparison) fields() (fields []string) {
+	for _, d := range c {
+		if !d.tolerated && !slices.Contains(fields, d.field) {
+			fields = append(fields, d.field)
 		}
 	}
-	for _, subject := range want.Subjects {
-		add(!slices.Contains(have.Subjects, subject), "subjects", have.Subjects, want.Subjects)
-	}
-	add(have.Retention != want.Retention, "retention", have.Retention, want.Retention)
-	add(have.Storage != want.Storage, "storage", have.Storage, want.Storage)
-	add(have.Duplicates < want.Duplicates, "duplicate_window", have.Duplicates, want.Duplicates)
-	add(want.Replicas != 0 && have.Replicas != want.Replicas, "num_replicas", have.Replicas, want.Replicas)
-	add(want.MaxAge != 0 && have.MaxAge != want.MaxAge, "max_age", have.MaxAge, want.MaxAge)
-	add(have.MaxMsgs > 0, "max_msgs", have.MaxMsgs, "none")
-	add(have.MaxBytes > 0 && have.Discard != jetstream.DiscardNew, "max_bytes", have.MaxBytes, "none, or discard: new")
-	add(have.MaxMsgsPerSubject > 0, "max_msgs_per_subject", have.MaxMsgsPerSubject, "none")
-	add(have.NoAck, "no_ack", true, false)
-	add(have.Sealed, "sealed", true, false)
-	add(have.SubjectTransform != nil, "subject_transform", "set", "none")
-	add(have.RePublish != nil, "republish", "set", "none")
-	add(have.Mirror != nil, "mirror", "set", "none")
-	add(len(have.Sources) > 0, "sources", len(have.Sources), 0)
-	return found
+	return fields
 }
 
-// logDifferences logs how a stream differs, whenever that changes. refused is why it could not be corrected, if that was tried.
-func (c *Conn) logDifferences(ctx context.Context, have, want jetstream.StreamConfig, refused error) {
-	found := differences(have, want)
-	now := fmt.Sprint(found)
-	before, _ := c.differences.Swap(want.Name, now)
-	if before == now || (before == nil && len(found) == 0) {
+// subject is a stream or a durable, for the log and for readiness.
+type subject struct {
+	kind, name string
+	advice     string
+}
+
+func (s subject) String() string { return s.kind + " " + s.name }
+
+// Differences returns what is not as it must be and could not be corrected, each with the names of its fields: "stream EVENTS: retention".
+func (c *Conn) Differences() (all []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(c.differing)) {
+		if fields := c.differing[name].fields(); len(fields) > 0 {
+			all = append(all, name+": "+strings.Join(fields, ", "))
+		}
+	}
+	return all
+}
+
+// noteDifferences keeps how a stream or durable differs, and logs it whenever that changes. refused is why it could not be corrected, if
+// that was tried.
+func (c *Conn) noteDifferences(ctx context.Context, of subject, found comparison, refused error) {
+	c.mu.Lock()
+	before := c.differing[of.String()]
+	if len(found) == 0 {
+		delete(c.differing, of.String())
+	} else {
+		c.differing[of.String()] = found
+	}
+	c.mu.Unlock()
+	if fmt.Sprint(before) == fmt.Sprint(found) {
 		return
 	}
+	log := c.logger.With(slog.String(of.kind, of.name))
 	if len(found) == 0 {
-		c.logger.InfoContext(ctx, "stream is as it must be again", slog.String("stream", want.Name))
+		log.InfoContext(ctx, of.kind+" is as it must be again")
 	}
 	for _, d := range found {
-		c.logger.WarnContext(ctx, "stream differs", slog.String("stream", want.Name), slog.String("field", d.field),
-			slog.Any("is", d.was), slog.Any("wanted", d.want), slog.Any("refused", refused))
+		advice := of.advice
+		if d.tolerated {
+			advice = "none needed: requests for messages keep to it"
+		}
+		log.WarnContext(ctx, of.kind+" differs", slog.String("field", d.field), slog.Any("is", d.was), slog.Any("wanted", d.want),
+			slog.Any("refused", refused), slog.String("advice", advice))
 	}
 }

@@ -3,6 +3,7 @@ package natsjs
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type flights struct {
 // flight is one message on its way.
 type flight struct {
 	done     func(uint64, error)
+	stream   string // that must take it
 	deadline time.Time
 }
 
@@ -50,17 +52,17 @@ func newFlights(prefix string, limit int) *flights {
 }
 
 // start registers a message that has a place, and gives the token that its acknowledgement will carry.
-func (f *flights) start(done func(uint64, error), deadline time.Time) string {
+func (f *flights) start(fl flight) string {
 	f.mu.Lock()
 	f.next++
 	token := strconv.FormatUint(f.next, 36)
 	if err := f.closed; err != nil {
 		f.mu.Unlock()
 		<-f.places
-		f.land(done, 0, err)
+		f.land(fl.done, 0, err)
 		return token
 	}
-	f.open[token] = &flight{done: done, deadline: deadline}
+	f.open[token] = &fl
 	f.mu.Unlock()
 	return token
 }
@@ -95,12 +97,12 @@ func (f *flights) answered(m *nats.Msg) {
 	if !found {
 		return // too late: its done has heard so
 	}
-	sequence, err := readAck(m)
+	sequence, err := readAck(m, fl.stream)
 	f.land(fl.done, sequence, err)
 }
 
-// readAck reads an acknowledgement.
-func readAck(m *nats.Msg) (sequence uint64, err error) {
+// readAck reads an acknowledgement of a message that stream must have taken. A server acknowledges for whatever stream takes the subject.
+func readAck(m *nats.Msg, stream string) (sequence uint64, err error) {
 	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
 		return 0, ErrNoStream.Because(jetstream.ErrNoStreamResponse)
 	}
@@ -117,6 +119,9 @@ func readAck(m *nats.Msg) (sequence uint64, err error) {
 	}
 	if ack.Stream == "" || ack.Sequence == 0 {
 		return 0, ErrNoAnswer.Because(errors.New("an acknowledgement without a place"))
+	}
+	if ack.Stream != stream {
+		return 0, ErrOtherStream.Because(fmt.Errorf("stream %s acknowledged what belongs to %s", ack.Stream, stream))
 	}
 	return ack.Sequence, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/nats-io/nats.go"
 
+	"github.com/millrace/millrace/adapters/wire"
 	"github.com/millrace/millrace/app/fault"
 )
 
@@ -24,6 +25,9 @@ var (
 	ErrRefused = fault.New(fault.Unavailable, "broker_refused", "The broker refuses messages.")
 	// ErrNoAnswer says that the broker did not acknowledge in time: the message may be stored or not.
 	ErrNoAnswer = fault.New(fault.Unavailable, "broker_silent", "The broker did not answer in time.")
+	// ErrOtherStream says that a stream took the message that is not Millrace's: no consumer of ours reads it there.
+	ErrOtherStream = fault.New(fault.Unavailable, "other_stream",
+		"Another stream took the message: take Millrace's subjects away from that stream, and give them to Millrace's own.")
 	// ErrClosed says that the publisher was closed before the broker answered.
 	ErrClosed = fault.New(fault.Unavailable, "publisher_closed", "The publisher is closed.")
 )
@@ -100,11 +104,16 @@ func (p *Publisher) PublishAsync(topic string, msg *message.Message, done func(s
 		p.flights.land(done, 0, err)
 		return
 	}
+	stream, err := wire.StreamOf(topic)
+	if err != nil {
+		p.flights.land(done, 0, err)
+		return
+	}
 	if err := p.room(msg.Context()); err != nil {
 		p.flights.land(done, 0, err)
 		return
 	}
-	token := p.flights.start(done, p.config.Now().Add(p.config.AckTimeout))
+	token := p.flights.start(flight{done: done, stream: stream, deadline: p.config.Now().Add(p.config.AckTimeout)})
 	if !p.conn.Connected() {
 		p.flights.fail(token, ErrAway) // looked at after start: a loss that comes later finds the flight
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -18,6 +19,9 @@ func (s *subscription) hear(m *nats.Msg) {
 		s.mu.Lock()
 		s.heard, s.failures = s.now(), 0
 		s.mu.Unlock()
+	case status == "409" && strings.HasPrefix(description, "Message Size Exceeds") && s.isNarrow():
+		// The next message does not fit into the most that the durable lets us ask for. Asking again at once would change nothing.
+		s.forget(true)
 	case (status == "408" || status == "409") && err == nil:
 		// One request is over, with so many messages not delivered.
 		s.mu.Lock()
@@ -26,6 +30,10 @@ func (s *subscription) hear(m *nats.Msg) {
 		s.came(left, bytes)
 		s.mu.Unlock()
 		s.nudge()
+	case status == "409" && strings.HasPrefix(description, "Exceeded"):
+		// The durable got a limit: the next request keeps to it.
+		s.logger.Warn("broker refused a request for messages over a limit of the consumer, asking for less", slog.String("description", description))
+		s.forget(true)
 	case status == "503" || status == "409" || status == "404":
 		// Nobody serves the durable: it was deleted, its leader changed, or the server is still reading its files.
 		s.logger.Info("broker does not serve the consumer", slog.String("status", status), slog.String("description", description))
@@ -34,6 +42,13 @@ func (s *subscription) hear(m *nats.Msg) {
 		s.logger.Warn("broker refused a request for messages", slog.String("status", status), slog.String("description", description))
 		s.forget(true)
 	}
+}
+
+// isNarrow reports that the durable lets us ask for fewer bytes than the largest message has.
+func (s *subscription) isNarrow() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limits.bytes > 0 && int64(s.limits.bytes) < s.conn.nc.MaxPayload()+envelope
 }
 
 // leave tells the broker that this inbox takes no more, and waits until everything that was under way has arrived.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -95,7 +94,8 @@ func (c *Conn) ensureStream(ctx context.Context, want jetstream.StreamConfig) er
 		if err == nil {
 			have = merged
 		}
-		c.logDifferences(ctx, have, want, err)
+		c.noteDifferences(ctx, subject{"stream", want.Name, "as the broker's administrator: nats stream edit " + want.Name},
+			streamDifferences(have, want), err)
 		return nil
 	}
 }
@@ -108,27 +108,4 @@ func (c *Conn) update(ctx context.Context, config jetstream.StreamConfig) error 
 	defer cancel()
 	_, err := c.js.UpdateStream(ctx, config)
 	return err
-}
-
-// merge puts what we must have into a stream's configuration and leaves the rest as an operator set it.
-func merge(have, want jetstream.StreamConfig) (merged jetstream.StreamConfig, changed bool) {
-	merged = have
-	for _, subject := range want.Subjects {
-		if !slices.Contains(have.Subjects, subject) {
-			merged.Subjects, changed = append(slices.Clone(merged.Subjects), subject), true
-		}
-	}
-	if have.Duplicates < want.Duplicates {
-		merged.Duplicates, changed = want.Duplicates, true
-	}
-	if want.Replicas != 0 && have.Replicas != want.Replicas {
-		merged.Replicas, changed = want.Replicas, true
-	}
-	if want.MaxAge != 0 && have.MaxAge != want.MaxAge {
-		merged.MaxAge, changed = want.MaxAge, true
-	}
-	if have.SubjectTransform != nil { // it goes round what each publisher may write to
-		merged.SubjectTransform, changed = nil, true
-	}
-	return merged, changed
 }

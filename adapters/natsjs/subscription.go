@@ -46,6 +46,14 @@ type subscription struct {
 	isBroken  bool      // the broker could not serve a request: look at the durable before asking again
 	notBefore time.Time // the time to do so
 	failures  int       // in a row
+	limits    limits    // of the durable
+}
+
+// limits are what one request may ask of the durable; what is 0 is not limited.
+type limits struct {
+	batch   int
+	bytes   int
+	expires time.Duration
 }
 
 func newSubscription(ctx context.Context, s *Subscriber, stream string, spec ConsumerSpec) *subscription {
@@ -125,10 +133,10 @@ func (s *subscription) mend(ctx context.Context) time.Duration {
 	if !isBroken || pause > 0 {
 		return pause
 	}
-	err := s.ensure(ctx)
+	allowed, err := s.ensure(ctx)
 	if err == nil {
 		s.mu.Lock()
-		s.isBroken = false
+		s.isBroken, s.limits = false, allowed
 		s.mu.Unlock()
 		return 0
 	}
@@ -138,19 +146,24 @@ func (s *subscription) mend(ctx context.Context) time.Duration {
 	return s.forget(true)
 }
 
-// ensure makes the durable if it is missing. One that stands is taken as it is: it may read more than this subscription names.
-func (s *subscription) ensure(ctx context.Context) error {
+// ensure makes the durable if it is missing, and returns what may be asked of it.
+func (s *subscription) ensure(ctx context.Context) (limits, error) {
 	_, want, err := s.spec.resolve()
 	if err != nil {
-		return err
+		return limits{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	return s.conn.ensureMissing(ctx, s.stream, want)
+	have, err := s.conn.ensureMissing(ctx, s.stream, want)
+	return limits{batch: have.MaxRequestBatch, bytes: have.MaxRequestMaxBytes, expires: have.MaxRequestExpires}, err
 }
 
-// pull asks for as many messages as there is room for, once that is worth a request.
+// pull asks for as many messages as there is room for, once that is worth a request. A durable that would lose what it delivers is not
+// asked: the messages stay in their stream until it was corrected.
 func (s *subscription) pull() {
+	if s.conn.isUnfit(s.stream, s.spec.Name) {
+		return
+	}
 	active, held := s.outlet.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,8 +175,18 @@ func (s *subscription) pull() {
 	if space <= 0 {
 		return
 	}
+	expires := pullExpires
+	if s.limits.expires > 0 {
+		expires = min(expires, s.limits.expires)
+	}
+	if s.limits.batch > 0 {
+		room = min(room, s.limits.batch)
+	}
+	if s.limits.bytes > 0 {
+		space = min(space, s.limits.bytes)
+	}
 	request, err := json.Marshal(map[string]int64{
-		"batch": int64(room), "max_bytes": int64(space), "expires": int64(pullExpires), "idle_heartbeat": int64(pullHeartbeat),
+		"batch": int64(room), "max_bytes": int64(space), "expires": int64(expires), "idle_heartbeat": int64(min(pullHeartbeat, expires/3)),
 	})
 	if err == nil {
 		err = s.conn.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+s.stream+"."+s.spec.Name, s.inbox.Subject, request)

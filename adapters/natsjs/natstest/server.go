@@ -32,18 +32,19 @@ type Server struct {
 	binary  string
 	address string
 	dir     string
+	more    string // of the configuration
 	process *exec.Cmd
 	ended   chan error
 }
 
-// Start runs a server on a free port until the test ends.
-func Start(t testing.TB) *Server {
+// Start runs a server on a free port until the test ends. more are further lines of its jetstream block.
+func Start(t testing.TB, more ...string) *Server {
 	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{t: t, binary: path, address: freeAddress(t), dir: t.TempDir()}
+	s := &Server{t: t, binary: path, address: freeAddress(t), dir: t.TempDir(), more: strings.Join(more, "\n")}
 	s.Start()
 	t.Cleanup(func() {
 		if s.process != nil {
@@ -78,7 +79,8 @@ func (s *Server) Start() {
 		s.t.Fatal(err)
 	}
 	config := filepath.Join(s.dir, "nats.conf")
-	text := fmt.Sprintf("host: %q\nport: %s\njetstream { store_dir: %q, sync_interval: \"1s\" }\n", host, port, filepath.Join(s.dir, "store"))
+	text := fmt.Sprintf("host: %q\nport: %s\njetstream { store_dir: %q, sync_interval: \"1s\"\n%s }\n", host, port,
+		filepath.Join(s.dir, "store"), s.more)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
