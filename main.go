@@ -25,6 +25,7 @@ type commandLine struct {
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
 
 	Serve    struct{} `cmd:"" default:"withargs" help:"Run the services (the default)."`
+	Gateway  struct{} `cmd:"" help:"One address for services that run apart; MILLRACE_UPSTREAMS says where they listen."`
 	Migrate  struct{} `cmd:"" help:"Bring the databases to the newest schema and stop."`
 	Services struct{} `cmd:"" help:"Print the names of the services, in the order of their start."`
 	Version  struct{} `cmd:"" help:"Print the version."`
@@ -77,17 +78,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (exit int
 	for _, u := range config.FindUnknown(os.Environ()) {
 		c.Log.WarnContext(ctx, "unknown setting has no effect", "variable", u.Name, "did_you_mean", u.Similar)
 	}
-	if parsed.Command() == "migrate" {
-		err = compose.Migrate(ctx, cfg, c.Log)
-	} else {
-		err = process.Serve(ctx, cfg, process.Options{
-			Version: version(), Console: c, Events: compose.Events, Build: injectors.Build,
-		})
-	}
-	if err != nil {
+	if err := runCommand(ctx, parsed.Command(), cfg, c); err != nil {
 		return fail(c.Errs, exitFailed, err)
 	}
 	return 0
+}
+
+// runCommand runs a sub-command that needs the configuration.
+func runCommand(ctx context.Context, name string, cfg config.Config, c *process.Console) error {
+	switch name {
+	case "migrate":
+		return compose.Migrate(ctx, cfg, c.Log)
+	case "gateway":
+		g, err := compose.NewGateway(cfg, c)
+		if err != nil {
+			return err
+		}
+		return process.ServeHandler(ctx, cfg, c, g)
+	}
+	return process.Serve(ctx, cfg, process.Options{Version: version(), Console: c, Events: compose.Events, Build: injectors.Build})
 }
 
 func fail(stderr io.Writer, code int, err error) int {

@@ -14,6 +14,7 @@ import (
 type Description struct {
 	Name       string
 	Migrations fs.FS
+	Paths      []string               // of its API, each with all that lies below
 	Events     []contract.Publication // that the service publishes
 	Consumers  []ConsumerDescription  // in the order in which they subscribe
 	Expiring   []sqldb.Expiring       // tables of its own whose old rows are purged

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,5 +36,31 @@ func TestDeploymentNamesEveryService(t *testing.T) {
 				require.Contains(t, string(text), name, "%s does not know the %s service", file, d.Name)
 			}
 		}
+	}
+}
+
+// A route that no service owns could not be reached through the gateway.
+func TestEveryRouteBelongsToOneService(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../docs/api/openapi.json")
+	require.NoError(t, err)
+	var document struct {
+		Paths map[string]any `json:"paths"`
+	}
+	require.NoError(t, json.Unmarshal(data, &document))
+	require.NotEmpty(t, document.Paths)
+	for route := range document.Paths {
+		if !strings.HasPrefix(route, "/api/") && !strings.HasPrefix(route, "/.well-known/") {
+			continue
+		}
+		var owners []string
+		for _, d := range Services() {
+			for _, path := range d.Paths {
+				if route == path || strings.HasPrefix(route, path+"/") {
+					owners = append(owners, d.Name)
+				}
+			}
+		}
+		require.Len(t, owners, 1, route)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // Event describes the event service.
 var Event = Description{
-	Name: "event", Migrations: eventsql.Migrations,
+	Name: "event", Migrations: eventsql.Migrations, Paths: []string{"/api/events", "/api/poison"},
 	Consumers: []ConsumerDescription{
 		{Name: eventconsumer.History, From: "events.>"},
 		{Name: eventconsumer.Poison, From: "poison.>", NeverPoison: true},

@@ -15,7 +15,7 @@ import (
 
 // Order describes the order service.
 var Order = Description{
-	Name: "order", Migrations: ordersql.Migrations, Events: contract.OrderEvents(),
+	Name: "order", Migrations: ordersql.Migrations, Paths: []string{"/api/orders"}, Events: contract.OrderEvents(),
 	Consumers: []ConsumerDescription{{Name: orderconsumer.Customers, From: "events.user.>"}},
 }
 

@@ -21,7 +21,9 @@ import (
 
 // User describes the user service.
 var User = Description{
-	Name: config.ServiceUser, Migrations: usersql.Migrations, Events: contract.UserEvents(), Expiring: usersql.Expiring,
+	Name: config.ServiceUser, Migrations: usersql.Migrations,
+	Paths:  []string{"/api/users", "/api/auth", "/.well-known"},
+	Events: contract.UserEvents(), Expiring: usersql.Expiring,
 }
 
 // hashesAtOnce bounds the memory of password hashing: 46 MiB each.

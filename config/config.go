@@ -45,6 +45,7 @@ type Settings struct {
 	JWKSURL          string `name:"jwks-url" env:"MILLRACE_JWKS_URL" help:"Where order and event fetch the public keys when they run alone: http://user:8080/.well-known/jwks.json"`
 	AdminEmail       string `name:"admin-email" env:"MILLRACE_ADMIN_EMAIL" default:"admin@localhost" help:"E-mail address of the admin made at the first start."`
 	AdminPassword    string `name:"admin-password" env:"MILLRACE_ADMIN_PASSWORD" help:"Password of that admin; without one it is drawn and printed once."`
+	Upstreams        string `name:"upstreams" env:"MILLRACE_UPSTREAMS" help:"Where the services listen, for millrace gateway: user=http://user:8080,order=http://order:8080,event=http://event:8080"`
 	TrustedProxies   string `name:"trusted-proxies" env:"MILLRACE_TRUSTED_PROXIES" help:"Networks whose X-Forwarded-For is believed: 10.0.0.0/8,192.0.2.7. Without it a caller's address is that of the connection."`
 	CORSOrigins      string `name:"cors-origins" env:"MILLRACE_CORS_ORIGINS" help:"Origins whose pages may call the API: https://shop.example,http://localhost:5173."`
 	DrainDelay       string `name:"drain-delay" env:"MILLRACE_DRAIN_DELAY" default:"0s" help:"How long a stop still answers requests while readiness fails: longer than the pause between two probes of the proxy before it, for example 6s."`
@@ -76,6 +77,7 @@ type Config struct {
 	EmbeddedNATS   EmbeddedNATS
 	SecretKey      string // empty: from the data folder
 	JWKSURL        string
+	Upstreams      map[string]*url.URL // by service; for the gateway
 	AdminEmail     string
 	AdminPassword  string
 	TrustedProxies []netip.Prefix
@@ -121,6 +123,11 @@ func (s Settings) Parse(services []string) (Config, error) {
 	s.parseBackends(&c, &found)
 	if err := checkJWKS(s.JWKSURL, c.Services); err != nil {
 		found.add("MILLRACE_JWKS_URL", "%w", err)
+	}
+	if s.Upstreams != "" {
+		if c.Upstreams, err = parseUpstreams(s.Upstreams, services); err != nil {
+			found.add("MILLRACE_UPSTREAMS", "%w", err)
+		}
 	}
 	if len(c.Services) == 0 || c.Runs(ServiceUser) { // of a service that is misspelt everything is checked
 		s.checkAdmin(&found)

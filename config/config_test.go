@@ -209,3 +209,27 @@ func TestUsersOfTheEmbeddedServerNeedGoodPasswordsToo(t *testing.T) {
 		require.NotContains(t, err.Error(), "hunter2")
 	}
 }
+
+func TestUpstreamsNameEachServiceOnce(t *testing.T) {
+	t.Parallel()
+	for given, says := range map[string]string{
+		"user=http://a:1, order=https://b,event=http://[::1]:3":  "",
+		"user=http://a:1,order=http://b:2":                       "does not say where the event service listens",
+		"user=http://a,user=http://b,order=http://c":             "names the user service twice",
+		"user=http://a,order=http://b,event=http://c,x=http://d": "must be SERVICE=http://HOST:PORT",
+		"user=a:1":              "must be SERVICE=http://HOST:PORT",
+		"http://a:1":            "must be SERVICE=http://HOST:PORT",
+		"user=http://me:pw@a:1": "must be SERVICE=http://HOST:PORT",
+	} {
+		s := usual()
+		s.Upstreams = given
+		c, err := s.Parse(services)
+		if says == "" {
+			require.NoError(t, err)
+			require.Equal(t, "a:1", c.Upstreams["user"].Host)
+			continue
+		}
+		require.ErrorContains(t, err, "MILLRACE_UPSTREAMS: "+says, given)
+		require.NotContains(t, err.Error(), "pw")
+	}
+}
