@@ -4,6 +4,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/common.sh"
 
+stop_process gateway 12
 if [ -x "$root/.build/millrace" ]; then
   for service in $("$root/.build/millrace" services | tac); do stop_process "$service" 12; done
 fi

@@ -39,6 +39,17 @@ for service in $("$root/.build/millrace" services); do
   wait_for "$service" 60 curl -fsS "http://127.0.0.1:$(load_value "$service-port")/readyz"
 done
 
+if ! running gateway; then
+  upstreams=
+  for service in $("$root/.build/millrace" services); do
+    upstreams+=${upstreams:+,}$service=http://127.0.0.1:$(load_value "$service-port")
+  done
+  save_value gateway-port "$(free_port 18080)"
+  MILLRACE_HTTP_ADDR=127.0.0.1:$(load_value gateway-port) MILLRACE_UPSTREAMS=$upstreams start_process gateway "$root/.build/millrace" gateway
+  wait_for gateway 30 curl -fsS "http://127.0.0.1:$(load_value gateway-port)/readyz"
+fi
+
+printf 'api      http://127.0.0.1:%s (all services)\n' "$(load_value gateway-port)"
 for service in $("$root/.build/millrace" services); do
   printf '%-8s http://127.0.0.1:%s\n' "$service" "$(load_value "$service-port")"
 done
