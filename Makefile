@@ -79,16 +79,16 @@ contract-breaking: $(OASDIFF) ## fails where docs/api breaks clients of docs/api
 	go test -count=1 -run Released ./ports/asyncapi
 
 .PHONY: contract-update
-contract-update: $(NODE_MODULES) ## writes docs/api anew after a change of routes, events or clients/walk
+contract-update: $(NODE_MODULES) ## writes docs/api anew after a change of routes, events or clients/postman
 	go test -count=1 -run TestDocumentsAreTheCommittedOnes ./e2e -write-documents
-	npm --prefix clients run --silent walk
+	npm --prefix clients run --silent postman
 
 .PHONY: contract-release
 contract-release: ## makes docs/api what clients may rely on: docs/api/released
 	.ci/contract-release
 
 .PHONY: newman
-newman: build $(NODE_MODULES) ## walks every route of a fresh server with Postman's runner, then with the TypeScript client
+newman: build $(NODE_MODULES) ## runs the Postman collection and the TypeScript example against a new server
 	npm --prefix clients run --silent newman
 
 .PHONY: bench

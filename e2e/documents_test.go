@@ -188,18 +188,18 @@ func (i item) routes() (routes []string) {
 
 var placeholder = regexp.MustCompile(`\{+[^}]*\}+`)
 
-func TestCollectionWalksEveryRoute(t *testing.T) {
+func TestPostmanCollectionCallsEveryRoute(t *testing.T) {
 	t.Parallel()
 	var collection item
 	readJSON(t, "../docs/api/millrace.postman_collection.json", &collection)
-	walked := map[string]bool{}
+	called := map[string]bool{}
 	for _, route := range collection.routes() {
-		walked[placeholder.ReplaceAllString(route, "{}")] = true
+		called[placeholder.ReplaceAllString(route, "{}")] = true
 	}
 	for path, operations := range readOperations(t) {
 		for method := range operations {
 			route := strings.ToUpper(method) + " " + placeholder.ReplaceAllString(path, "{}")
-			require.True(t, walked[route], "%s is not walked: clients/walk/requests.mjs, then make contract-update", route)
+			require.True(t, called[route], "no request for %s: add one to clients/postman/requests.mjs, then run make contract-update", route)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Starts Millrace on an empty data folder as a newcomer does, with a drawn password, puts a message into it that no consumer can read, and
-// walks the collection with newman; every request of it must have been sent. Then the TypeScript client places an order.
+// Starts Millrace with an empty data directory and a generated password, publishes a message that consumers cannot decode, and runs the
+// collection with newman. It fails unless every request of the collection was sent. Then it runs the TypeScript example.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,7 +10,7 @@ import newman from 'newman';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const natsPassword = randomUUID();
-const deadline = (ms, what) => new Promise((_, reject) => setTimeout(() => reject(new Error(`${what}: not within ${ms / 1000} s`)), ms).unref());
+const rejectAfter = (ms, what) => new Promise((_, reject) => setTimeout(() => reject(new Error(`timed out after ${ms / 1000} s: ${what}`)), ms).unref());
 
 function freePort() {
   return new Promise((resolve) => {
@@ -21,7 +21,7 @@ function freePort() {
   });
 }
 
-// start runs the binary and reads from its greeting where it is and how to sign in.
+// start starts the server and reads its URL and the admin password from the output.
 async function start(data, nats) {
   const server = spawn(join(root, '.build/millrace'), [], {
     env: {
@@ -30,27 +30,28 @@ async function start(data, nats) {
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  let greeting = '';
-  const greeted = new Promise((resolve, reject) => {
-    server.on('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+  let output = '';
+  const started = new Promise((resolve, reject) => {
+    server.on('exit', (code) => reject(new Error(`the server exited with ${code}`)));
     server.stdout.on('data', (chunk) => {
-      greeting += chunk;
-      const url = /API +(http:\S+)/.exec(greeting)?.[1], password = /^ *password +(\S+)$/m.exec(greeting)?.[1];
+      output += chunk;
+      const url = /API +(http:\S+)/.exec(output)?.[1], password = /^ *password +(\S+)$/m.exec(output)?.[1];
       if (url && password) resolve({ server, url, password });
     });
   });
-  return Promise.race([greeted, deadline(60_000, 'the greeting')]);
+  return Promise.race([started, rejectAfter(60_000, 'start of the server')]);
 }
 
+// eventually waits until the condition is true, for at most 20 s. An exception counts as false.
 async function eventually(what, condition) {
   for (let i = 0; i < 200; i++) {
     if (await condition().catch(() => false)) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`${what}: not within 20 s`);
+  throw new Error(`timed out after 20 s: ${what}`);
 }
 
-// publish sends a message over NATS's own protocol, so that no client library is needed.
+// publish publishes a message with NATS's text protocol, so that no client library is needed.
 function publish(address, subject, headers, payload) {
   const [host, port] = address.split(':');
   const head = 'NATS/1.0\r\n' + Object.entries(headers).map(([k, v]) => `${k}: ${v}\r\n`).join('') + '\r\n';
@@ -67,7 +68,8 @@ function publish(address, subject, headers, payload) {
   });
 }
 
-function collect(url, password) {
+// runCollection runs the collection and returns newman's summary.
+function runCollection(url, password) {
   const environment = ['base_url', url, 'admin_email', 'admin@localhost', 'admin_password', password, 'admin_next_password', 'the wheel turns slowly'];
   const values = [];
   for (let i = 0; i < environment.length; i += 2) values.push({ key: environment[i], value: environment[i + 1], enabled: true });
@@ -79,14 +81,15 @@ function collect(url, password) {
   });
 }
 
+// check throws an error unless all requests were sent and all assertions passed.
 function check(summary) {
   const sent = new Set(summary.run.executions.map((e) => e.item.name));
-  const left = [];
-  summary.collection.forEachItem((item) => sent.has(item.name) || left.push(item.name));
-  if (left.length) throw new Error(`never sent: ${left.join(', ')}`);
-  for (const name of ['A poison message', 'Send it back to its consumer']) {
+  const notSent = [];
+  summary.collection.forEachItem((item) => sent.has(item.name) || notSent.push(item.name));
+  if (notSent.length) throw new Error(`not sent: ${notSent.join(', ')}`);
+  for (const name of ['Get a poison message', 'Requeue a poison message']) {
     const got = summary.run.executions.find((e) => e.item.name === name).response.code;
-    if (got !== 200) throw new Error(`${name}: ${got}, though there is one`);
+    if (got !== 200) throw new Error(`${name}: status ${got} instead of 200`);
   }
   if (summary.run.failures.length || summary.run.error) throw new Error(`${summary.run.failures.length} assertions failed`);
 }
@@ -102,21 +105,21 @@ try {
   await publish(nats, 'events.user.created.v1', {
     'ce-specversion': '1.0', 'ce-id': id, 'ce-type': 'user.created.v1', 'ce-source': '/millrace/user', 'ce-subject': key,
     'ce-partitionkey': key, 'ce-sequence': '00000000000000000001', 'ce-time': new Date().toISOString(),
-  }, 'no user');
-  await eventually('the poison', async () => /outcome="poisoned"[^\n]* [1-9]/.test(await (await fetch(started.url + '/metrics')).text()));
-  check(await collect(started.url, started.password));
+  }, 'not JSON');
+  await eventually('poison message', async () => /outcome="poisoned"[^\n]* [1-9]/.test(await (await fetch(started.url + '/metrics')).text()));
+  check(await runCollection(started.url, started.password));
   const example = spawnSync(process.execPath, [join(root, 'clients/typescript/dist/example.js')], {
     env: { PATH: process.env.PATH, MILLRACE_URL: started.url }, stdio: 'inherit',
   });
-  if (example.status !== 0) throw new Error('the TypeScript client failed');
+  if (example.status !== 0) throw new Error('the TypeScript example failed');
 } catch (err) {
   console.error(err.message);
   process.exitCode = 1;
 } finally {
   if (server && server.exitCode === null) {
-    const ended = new Promise((resolve) => server.once('exit', resolve));
+    const exited = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGTERM');
-    await Promise.race([ended, deadline(15_000, 'the end')]).catch(() => server.kill('SIGKILL'));
+    await Promise.race([exited, rejectAfter(15_000, 'exit of the server')]).catch(() => server.kill('SIGKILL'));
   }
   rmSync(data, { recursive: true, force: true });
 }
