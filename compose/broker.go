@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/millrace/millrace/adapters/channel"
+	"github.com/millrace/millrace/adapters/memory"
 	"github.com/millrace/millrace/adapters/natsjs"
 	"github.com/millrace/millrace/config"
 	"github.com/millrace/millrace/process"
@@ -27,7 +27,7 @@ type brokers struct {
 	cfg      config.Config
 	log      *slog.Logger
 	embedded *natsjs.Embedded
-	memory   *channel.Broker
+	memory   *memory.Broker
 }
 
 // startBrokers starts the embedded server where one is wanted.
@@ -35,7 +35,7 @@ func startBrokers(cfg config.Config, log *slog.Logger) (*brokers, error) {
 	b := &brokers{cfg: cfg, log: log}
 	switch cfg.Broker {
 	case config.BrokerMemory:
-		b.memory = channel.New(channel.Config{})
+		b.memory = memory.New(memory.Config{})
 	case config.BrokerEmbedded:
 		var err error
 		b.embedded, err = natsjs.StartEmbedded(natsjs.EmbeddedConfig{

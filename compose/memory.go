@@ -5,18 +5,18 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/adapters/channel"
+	"github.com/millrace/millrace/adapters/memory"
 )
 
 // memoryBroker is the broker in memory, which all services of the process share.
-type memoryBroker struct{ *channel.Broker }
+type memoryBroker struct{ *memory.Broker }
 
 // EnsureStreams implements process.Broker: they are there.
 func (memoryBroker) EnsureStreams(context.Context, ...string) error { return nil }
 
 // EnsureConsumer implements process.Broker.
 func (b memoryBroker) EnsureConsumer(ctx context.Context, name, topic string) (complete bool, err error) {
-	return b.Broker.EnsureConsumer(ctx, channel.ConsumerSpec{Name: name, Filters: []string{topic}, AckWait: ackWait})
+	return b.Broker.EnsureConsumer(ctx, memory.ConsumerSpec{Name: name, Filters: []string{topic}, AckWait: ackWait})
 }
 
 // Differences implements process.Broker: all is as it was made.
@@ -24,7 +24,7 @@ func (memoryBroker) Differences() []string { return nil }
 
 // Subscriber implements process.Broker.
 func (b memoryBroker) Subscriber(consumer string) message.Subscriber {
-	return b.Broker.Subscriber(channel.SubscriberConfig{Consumer: consumer, HandlingLimit: handlingLimit, CloseTimeout: drainTimeout})
+	return b.Broker.Subscriber(memory.SubscriberConfig{Consumer: consumer, HandlingLimit: handlingLimit, CloseTimeout: drainTimeout})
 }
 
 // Close implements process.Broker. The broker outlives the service: others of the process work with it.

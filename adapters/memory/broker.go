@@ -1,6 +1,6 @@
-// Package channel is a broker within the process, for tests and for trying things out: streams, durable consumers, redelivery and
+// Package memory is a broker within the process, for tests and for trying things out: streams, durable consumers, redelivery and
 // order per key as on NATS, and nothing kept when the process ends.
-package channel
+package memory
 
 import (
 	"context"
