@@ -77,14 +77,14 @@ var arrows = []arrow{
 		p, _ := own(imported)
 		return !slices.Contains(kernel, p)
 	}},
-	{"app imports the standard library, uuid, x/text, the kernel and its own service", func(s source, imported string) bool {
+	{"app imports the standard library, uuid, x/text, idna, the kernel and its own service", func(s source, imported string) bool {
 		if !s.in("app") || s.test() || slices.Contains(kernel, s.dir()) || std(imported) {
 			return false
 		}
 		if p, ours := own(imported); ours {
 			return !slices.Contains(kernel, p) && (service(p) == "" || !s.in("app/"+service(p)) || !within(p, "app"))
 		}
-		return imported != "github.com/google/uuid" && !strings.HasPrefix(imported, "golang.org/x/text/")
+		return imported != "github.com/google/uuid" && imported != "golang.org/x/net/idna" && !strings.HasPrefix(imported, "golang.org/x/text/")
 	}},
 	{"app does no I/O and no logging", func(s source, imported string) bool {
 		if !s.in("app") || s.test() {

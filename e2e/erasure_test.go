@@ -77,7 +77,9 @@ func TestDeletedUserIsInNoFile(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	token := n.signIn(goneMail, adminPassword)
 
-	placed, cancelled, deleted := n.placeWithNote(token, goneNote, "1"), n.placeWithNote(token, goneNote, "2"), n.placeWithNote(token, goneNote, "3")
+	placed := n.placeWithNote(token, goneNote, "1")
+	cancelled := n.placeWithNote(token, goneNote, "2")
+	deleted := n.placeWithNote(token, goneNote, "3")
 	a = n.send(token, http.MethodPut, "/api/orders/"+placed, fmt.Sprintf(`{"note":%q}`, goneNoteToo))
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	a = n.send(token, http.MethodPost, "/api/orders/"+cancelled+"/cancel", fmt.Sprintf(`{"reason":%q}`, goneReason))

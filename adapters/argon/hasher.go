@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/millrace/millrace/app/limit"
+
 	"golang.org/x/crypto/argon2"
 
 	"github.com/millrace/millrace/app/fault"
-	"github.com/millrace/millrace/app/user/command"
 )
 
 // ErrBusy says that too many passwords wait to be hashed. Nothing happened.
@@ -38,10 +39,10 @@ func New(atOnce int, random io.Reader) *Hasher {
 }
 
 // Room fails with ErrBusy where an attempt from an origin would be refused now, so that a caller can refuse it before it costs anything.
-func (h *Hasher) Room(from command.Origin) error { return h.queue.room(from) }
+func (h *Hasher) Room(from limit.Origin) error { return h.queue.room(from) }
 
 // Hash gives the password's hash in PHC format, with a salt of its own. The error is ErrBusy, or ctx's where it ended.
-func (h *Hasher) Hash(ctx context.Context, from command.Origin, password string) (string, error) {
+func (h *Hasher) Hash(ctx context.Context, from limit.Origin, password string) (string, error) {
 	p := phc{memory: memory, passes: passes, threads: threads, salt: make([]byte, saltLen)}
 	if _, err := io.ReadFull(h.random, p.salt); err != nil {
 		return "", fmt.Errorf("draw a salt: %w", err)
@@ -56,7 +57,7 @@ func (h *Hasher) Hash(ctx context.Context, from command.Origin, password string)
 
 // Verify reports whether password is the one that hash was made of, with the parameters that hash names. It takes the same
 // time whatever differs. A hash that cannot be read is an error and no mismatch.
-func (h *Hasher) Verify(ctx context.Context, from command.Origin, hash, password string) (bool, error) {
+func (h *Hasher) Verify(ctx context.Context, from limit.Origin, hash, password string) (bool, error) {
 	p, err := parse(hash)
 	if err != nil {
 		return false, err
@@ -78,7 +79,7 @@ type derivation struct {
 func (p phc) sized(length int) derivation { return derivation{p, uint32(length)} }
 
 // derive waits for its share of the memory. A stored hash that needs more than there is takes all of it.
-func (h *Hasher) derive(ctx context.Context, from command.Origin, d derivation, password string) ([]byte, error) {
+func (h *Hasher) derive(ctx context.Context, from limit.Origin, d derivation, password string) ([]byte, error) {
 	done, err := h.queue.acquire(ctx, from, int64(d.memory))
 	if err != nil {
 		return nil, fmt.Errorf("wait to hash a password: %w", err)

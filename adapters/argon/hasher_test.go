@@ -7,18 +7,19 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/millrace/millrace/app/limit"
+
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/millrace/millrace/adapters/argon"
-	"github.com/millrace/millrace/app/user/command"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const password = "correct horse battery staple"
 
-var origin = command.Origin{Network: "192.0.2.1/32"}
+var origin = limit.Origin{Network: "192.0.2.1/32"}
 
 func TestHashFitsItsPasswordAlone(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/millrace/millrace/app/user/command"
+	"github.com/millrace/millrace/app/limit"
 )
 
 // Limits of the queue. Memory is bounded by the numbers, waiting by the times.
@@ -53,7 +53,7 @@ type waiter struct {
 }
 
 // room fails with ErrBusy where an attempt from o would be refused now.
-func (q *queue) room(o command.Origin) error {
+func (q *queue) room(o limit.Origin) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.idle() {
@@ -63,7 +63,7 @@ func (q *queue) room(o command.Origin) error {
 }
 
 // acquire waits for memory of share KiB. done gives it back. The error is ErrBusy, or ctx's where it ended.
-func (q *queue) acquire(ctx context.Context, o command.Origin, share int64) (done func(), err error) {
+func (q *queue) acquire(ctx context.Context, o limit.Origin, share int64) (done func(), err error) {
 	w := &waiter{share: min(share, q.limit), path: path(o), class: classOf(o), turn: make(chan error, 1)}
 	if err := q.enter(w); err != nil {
 		return nil, err
@@ -171,7 +171,7 @@ func (q *queue) next() int {
 	return -1
 }
 
-func classOf(o command.Origin) int {
+func classOf(o limit.Origin) int {
 	if o.Known {
 		return known
 	}
@@ -185,7 +185,7 @@ const (
 )
 
 // path is the site of an origin, and the origin in it.
-func path(o command.Origin) []string {
+func path(o limit.Origin) []string {
 	network, err := netip.ParsePrefix(o.Network)
 	if err != nil {
 		return []string{o.Network, ""}

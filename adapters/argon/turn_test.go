@@ -10,19 +10,19 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/require"
+	"github.com/millrace/millrace/app/limit"
 
-	"github.com/millrace/millrace/app/user/command"
+	"github.com/stretchr/testify/require"
 )
 
 var (
-	known1 = command.Origin{Network: "198.51.100.7/32", Known: true}
-	other  = command.Origin{Network: "203.0.113.9/32"}
+	known1 = limit.Origin{Network: "198.51.100.7/32", Known: true}
+	other  = limit.Origin{Network: "203.0.113.9/32"}
 )
 
 // fromSite is the n-th /64 of one /48.
-func fromSite(n int) command.Origin {
-	return command.Origin{Network: fmt.Sprintf("2001:db8:1:%x::/64", n)}
+func fromSite(n int) limit.Origin {
+	return limit.Origin{Network: fmt.Sprintf("2001:db8:1:%x::/64", n)}
 }
 
 // busy takes all the memory of q.
@@ -41,7 +41,7 @@ type served struct {
 }
 
 // attempt waits for a turn in q, is noted, and gives it on.
-func (s *served) attempt(ctx context.Context, q *queue, name string, o command.Origin) {
+func (s *served) attempt(ctx context.Context, q *queue, name string, o limit.Origin) {
 	s.all.Go(func() {
 		done, err := q.acquire(ctx, o, memory)
 		s.mu.Lock()
@@ -140,7 +140,7 @@ func TestKnownOriginsKeepHalfOfTheTurnsFairly(t *testing.T) {
 			flood := fromSite(i)
 			flood.Known = true
 			s.attempt(t.Context(), q, "flood with accounts", flood)
-			s.attempt(t.Context(), q, "flood", command.Origin{Network: fmt.Sprintf("2001:db8:%x::/64", i+2)})
+			s.attempt(t.Context(), q, "flood", limit.Origin{Network: fmt.Sprintf("2001:db8:%x::/64", i+2)})
 		}
 		synctest.Wait()
 		s.attempt(t.Context(), q, "known", known1)
@@ -159,10 +159,10 @@ func TestAddressesOfOneSiteTakeTurns(t *testing.T) {
 		done := busy(t, q)
 		var s served
 		for range 30 {
-			s.attempt(t.Context(), q, "one", command.Origin{Network: "192.0.2.1/32"})
+			s.attempt(t.Context(), q, "one", limit.Origin{Network: "192.0.2.1/32"})
 		}
 		synctest.Wait()
-		s.attempt(t.Context(), q, "two", command.Origin{Network: "192.0.2.2/32"})
+		s.attempt(t.Context(), q, "two", limit.Origin{Network: "192.0.2.2/32"})
 		synctest.Wait()
 		done()
 		s.all.Wait()
@@ -180,7 +180,7 @@ func TestFullQueueTakesFromWhoHasMost(t *testing.T) {
 		var s served
 		for site := range classMost / siteMost {
 			for i := range siteMost {
-				s.attempt(t.Context(), q, fmt.Sprint("site ", site), command.Origin{Network: fmt.Sprintf("2001:db8:%x:%x::/64", site+2, i)})
+				s.attempt(t.Context(), q, fmt.Sprint("site ", site), limit.Origin{Network: fmt.Sprintf("2001:db8:%x:%x::/64", site+2, i)})
 			}
 		}
 		synctest.Wait()
@@ -243,7 +243,7 @@ func TestSites(t *testing.T) {
 	for network, site := range map[string]string{
 		"192.0.2.77/32": "192.0.2.0/24", "2001:db8:1:2::/64": "2001:db8:1::/48", "invalid Prefix": "invalid Prefix", "": "",
 	} {
-		require.Equal(t, site, path(command.Origin{Network: network})[0])
+		require.Equal(t, site, path(limit.Origin{Network: network})[0])
 	}
 }
 

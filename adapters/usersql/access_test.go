@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/app/limit"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -21,9 +23,9 @@ import (
 // hasher costs nothing.
 type hasher struct{}
 
-func (hasher) Room(command.Origin) error                                            { return nil }
-func (hasher) Hash(context.Context, command.Origin, string) (string, error)         { return "hash", nil }
-func (hasher) Verify(context.Context, command.Origin, string, string) (bool, error) { return true, nil }
+func (hasher) Room(limit.Origin) error                                            { return nil }
+func (hasher) Hash(context.Context, limit.Origin, string) (string, error)         { return "hash", nil }
+func (hasher) Verify(context.Context, limit.Origin, string, string) (bool, error) { return true, nil }
 
 func TestChangesAndDeletionsEndTheAccessOfOlderTokens(t *testing.T) {
 	t.Parallel()

@@ -39,6 +39,37 @@ func TestNormalEmail(t *testing.T) {
 	}
 }
 
+func TestOneMailboxHasOneSpelling(t *testing.T) {
+	t.Parallel()
+	for want, spellings := range map[string][]string{
+		"ada@bücher.example": {
+			"ada@xn--bcher-kva.example", "Ada@XN--BCHER-KVA.example", "ada@bu\u0308cher.example", "ada@BÜCHER.EXAMPLE",
+			"ada@\uff42ücher.example", "ada@bücher\u3002example",
+		},
+		"ada@παράδειγμα.ελ":    {"ada@xn--hxajbheg2az3al.xn--qxam", "ada@ΠΑΡΆΔΕΙΓΜΑ.ΕΛ"},
+		"ada@straße.example":   {"ada@xn--strae-oqa.example", "ada@STRA\u1e9eE.example"},
+		"ada@οδοσ.ελ":          {"ada@οδος.ελ", "ada@xn--pxavbm.xn--qxam", "ada@xn--pxavbq.xn--qxam"},
+		"ada@例え.テスト":           {"ada@xn--r8jz45g.xn--zckzah"},
+		"ada@xn--i-7iq.ws":     {"ada@XN--I-7IQ.WS"},     // decodes to a heart, which is no letter
+		"ada@xn--zzzzzz99.com": {"ada@xn--zzzzzz99.com"}, // decodes to nothing
+		"ada@strasse.example":  {"ada@strasse.example"},
+		"bücher@example.com":   {"BÜCHER@example.com"},
+	} {
+		for _, given := range append(spellings, want) {
+			got, ok := user.NormalEmail(given)
+			require.True(t, ok, given)
+			require.Equal(t, want, got, given)
+		}
+	}
+	long := strings.Repeat("ü", 40) // 80 bytes, and shorter in punycode
+	_, ok := user.NormalEmail("ada@" + long + ".example")
+	require.True(t, ok)
+	_, ok = user.NormalEmail("ada@" + strings.Repeat("ü", 64) + ".example")
+	require.False(t, ok, "longer in punycode than a label may be")
+	_, ok = user.NormalEmail("ada@xn--" + strings.Repeat("d", 60) + ".example")
+	require.False(t, ok)
+}
+
 func TestCaseIsNoDifferenceForAnyLetter(t *testing.T) {
 	t.Parallel()
 	for r := rune(0x80); r <= unicode.MaxRune; r++ {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/millrace/millrace/app/limit"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/app/principal"
@@ -16,13 +18,13 @@ import (
 // plainHasher costs nothing, so that many bodies can be tried.
 type plainHasher struct{}
 
-func (plainHasher) Room(command.Origin) error { return nil }
+func (plainHasher) Room(limit.Origin) error { return nil }
 
-func (plainHasher) Hash(_ context.Context, _ command.Origin, password string) (string, error) {
+func (plainHasher) Hash(_ context.Context, _ limit.Origin, password string) (string, error) {
 	return "hash of " + password, nil
 }
 
-func (plainHasher) Verify(_ context.Context, _ command.Origin, hash, password string) (bool, error) {
+func (plainHasher) Verify(_ context.Context, _ limit.Origin, hash, password string) (bool, error) {
 	return hash == "hash of "+password, nil
 }
 

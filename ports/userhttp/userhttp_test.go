@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/app/limit"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -43,12 +45,12 @@ type countingHasher struct {
 	count atomic.Int64
 }
 
-func (h *countingHasher) Hash(ctx context.Context, from command.Origin, password string) (string, error) {
+func (h *countingHasher) Hash(ctx context.Context, from limit.Origin, password string) (string, error) {
 	h.count.Add(1)
 	return h.Hasher.Hash(ctx, from, password)
 }
 
-func (h *countingHasher) Verify(ctx context.Context, from command.Origin, hash, password string) (bool, error) {
+func (h *countingHasher) Verify(ctx context.Context, from limit.Origin, hash, password string) (bool, error) {
 	h.count.Add(1)
 	return h.Hasher.Verify(ctx, from, hash, password)
 }

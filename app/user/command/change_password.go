@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/millrace/millrace/app/limit"
+
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/principal"
@@ -53,7 +55,7 @@ func (h *ChangePasswordHandler) Handle(ctx context.Context, c ChangePassword) er
 	if err := h.confirm(ctx, u, c); err != nil {
 		return err
 	}
-	hash, err := h.hasher.Hash(ctx, Origin{Network: c.Network, Known: true}, password)
+	hash, err := h.hasher.Hash(ctx, limit.Origin{Network: c.Network, Known: true}, password)
 	if err != nil {
 		return err
 	}
@@ -65,7 +67,8 @@ func (h *ChangePasswordHandler) Handle(ctx context.Context, c ChangePassword) er
 // confirm asks for the current password: a stolen access token must not be enough to take the account over.
 func (h *ChangePasswordHandler) confirm(ctx context.Context, u user.User, c ChangePassword) error {
 	current := user.NormalPassword(c.Current)
-	fits, err := h.guard.check(ctx, attempt{account: u.ID, email: u.Email, network: c.Network, signedIn: true}, func(from Origin) (bool, error) {
+	a := attempt{account: u.ID, email: u.Email, network: c.Network, signedIn: true}
+	fits, err := h.guard.check(ctx, a, func(from limit.Origin) (bool, error) {
 		return h.hasher.Verify(ctx, from, u.PasswordHash, current)
 	})
 	if err != nil {

@@ -72,12 +72,12 @@ type attempt struct {
 // check lets verify decide about the attempt, or fails at once with user.ErrTooManyAttempts. Tokens are taken before verify, so that
 // attempts made at once count like attempts made in turn, and given back unless the password was wrong. Where too many wait for the hasher
 // it fails before it writes anything: a flood must not cost the database what it does not cost the hasher.
-func (g *Guard) check(ctx context.Context, a attempt, verify func(from Origin) (fits bool, err error)) (fits bool, err error) {
+func (g *Guard) check(ctx context.Context, a attempt, verify func(from limit.Origin) (fits bool, err error)) (fits bool, err error) {
 	known, err := g.Known.SignedInFrom(ctx, g.mark(a.account, a.network), g.Now())
 	if err != nil {
 		return false, err
 	}
-	from := Origin{Network: a.network, Known: known || a.signedIn}
+	from := limit.Origin{Network: a.network, Known: known || a.signedIn}
 	if g.Limits == nil {
 		return verify(from)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/millrace/millrace/app/limit"
+
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/idempotency"
@@ -39,7 +41,7 @@ func (h *RegisterUserHandler) Handle(ctx context.Context, c RegisterUser) (user.
 	if err != nil {
 		return user.User{}, err
 	}
-	hash, err := h.hasher.Hash(ctx, Origin{Network: c.Network}, applicant.Password())
+	hash, err := h.hasher.Hash(ctx, limit.Origin{Network: c.Network}, applicant.Password())
 	if err != nil {
 		return user.User{}, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/millrace/millrace/app/limit"
+
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/user"
@@ -30,15 +32,16 @@ func NewSignInHandler(store Store, hasher Hasher, guard *Guard, granter *Granter
 	return &SignInHandler{store: store, hasher: hasher, guard: guard, granter: granter}
 }
 
-// Handle begins a session and gives its first tokens. The error is user.ErrSignIn or user.ErrTooManyAttempts, or says that too many wait. An unknown e-mail address
-// costs one hash and counts like a wrong password, so that neither the answer nor its time tells who has an account.
+// Handle begins a session and gives its first tokens. The error is user.ErrSignIn or user.ErrTooManyAttempts, or says that too many wait for
+// the hasher. An unknown e-mail address costs one hash and counts like a wrong password, so that neither the answer nor its time tells who
+// has an account.
 func (h *SignInHandler) Handle(ctx context.Context, c SignIn) (Grant, error) {
 	email, _ := user.NormalEmail(c.Email)     // an invalid one is looked up and counted too
 	u, unknown := h.store.ByEmail(ctx, email) // zero where it is unknown
 	if unknown != nil && !errors.Is(unknown, user.ErrNotFound) {
 		return Grant{}, unknown
 	}
-	fits, err := h.guard.check(ctx, attempt{account: u.ID, email: email, network: c.Network}, func(from Origin) (bool, error) {
+	fits, err := h.guard.check(ctx, attempt{account: u.ID, email: email, network: c.Network}, func(from limit.Origin) (bool, error) {
 		if unknown != nil {
 			_, err := h.hasher.Hash(ctx, from, user.NormalPassword(c.Password))
 			return false, err

@@ -5,6 +5,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/millrace/millrace/app/limit"
+
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/contract"
@@ -66,13 +68,13 @@ type Tx interface {
 	Publish(ctx context.Context, sequence int64, e contract.Event) error
 }
 
-// Hasher hashes passwords, slowly on purpose; ctx ends the wait for a turn. Turns are fair between origins. Where too many wait, the error is
-// of kind fault.Unavailable.
+// Hasher hashes passwords, slowly on purpose; ctx ends the wait for a turn. Turns are fair between origins. Where too many wait, the error
+// is of kind fault.Unavailable.
 type Hasher interface {
 	// Room fails where an attempt from an origin would be refused now.
-	Room(from Origin) error
-	Hash(ctx context.Context, from Origin, password string) (string, error)
-	Verify(ctx context.Context, from Origin, hash, password string) (bool, error)
+	Room(from limit.Origin) error
+	Hash(ctx context.Context, from limit.Origin, password string) (string, error)
+	Verify(ctx context.Context, from limit.Origin, hash, password string) (bool, error)
 }
 
 // TokenIssuer makes access tokens.

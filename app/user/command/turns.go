@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"sync"
+
+	"github.com/millrace/millrace/app/limit"
 )
 
 // turns lets a limited number of callers with the same name proceed at a time, within this process; the others wait.
@@ -49,3 +51,6 @@ func (t *turns) leave(name string, q *queue) {
 		delete(t.names, name)
 	}
 }
+
+// own is the origin of what the process does by itself.
+var own = limit.Origin{Known: true}

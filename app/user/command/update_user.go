@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/millrace/millrace/app/limit"
+
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/principal"
@@ -118,7 +120,8 @@ func (h *UpdateUserHandler) confirmed(ctx context.Context, c UpdateUser) (string
 	if c.CurrentPassword == "" {
 		return "", user.ErrPasswordMissing
 	}
-	fits, err := h.guard.check(ctx, attempt{account: u.ID, email: u.Email, network: c.Network, signedIn: true}, func(from Origin) (bool, error) {
+	a := attempt{account: u.ID, email: u.Email, network: c.Network, signedIn: true}
+	fits, err := h.guard.check(ctx, a, func(from limit.Origin) (bool, error) {
 		return h.hasher.Verify(ctx, from, u.PasswordHash, user.NormalPassword(c.CurrentPassword))
 	})
 	if err != nil {

@@ -18,15 +18,15 @@ func knownOrigins(t *testing.T, b *bench) {
 	const home, away = "192.0.2.1/32", "198.51.100.1/32"
 	_, err := b.register.Handle(b.request, command.RegisterUser{Email: "ada@example.com", Name: "Ada", Password: password, Network: home})
 	require.NoError(t, err)
-	require.Equal(t, command.Origin{Network: home}, b.hasher.from.Load())
+	require.Equal(t, limit.Origin{Network: home}, b.hasher.from.Load())
 	require.NoError(t, b.guess(t, "ada@example.com", password, home))
-	require.Equal(t, command.Origin{Network: home}, b.hasher.from.Load(), "the first time")
+	require.Equal(t, limit.Origin{Network: home}, b.hasher.from.Load(), "the first time")
 	require.ErrorIs(t, b.guess(t, "ada@example.com", "wrong password", home), user.ErrSignIn)
-	require.Equal(t, command.Origin{Network: home, Known: true}, b.hasher.from.Load())
+	require.Equal(t, limit.Origin{Network: home, Known: true}, b.hasher.from.Load())
 	require.ErrorIs(t, b.guess(t, "ada@example.com", "wrong password", away), user.ErrSignIn)
-	require.Equal(t, command.Origin{Network: away}, b.hasher.from.Load())
+	require.Equal(t, limit.Origin{Network: away}, b.hasher.from.Load())
 	require.ErrorIs(t, b.guess(t, "bob@example.com", "wrong password", home), user.ErrSignIn)
-	require.Equal(t, command.Origin{Network: home}, b.hasher.from.Load(), "known for one account is not known for another")
+	require.Equal(t, limit.Origin{Network: home}, b.hasher.from.Load(), "known for one account is not known for another")
 }
 
 // writes counts how often limits were written.

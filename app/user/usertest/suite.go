@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/app/limit"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -203,9 +205,9 @@ type hasher struct {
 
 var errInTransaction = errors.New("hashing inside a transaction")
 
-func (h *hasher) Room(command.Origin) error { return h.full }
+func (h *hasher) Room(limit.Origin) error { return h.full }
 
-func (h *hasher) Hash(ctx context.Context, from command.Origin, password string) (string, error) {
+func (h *hasher) Hash(ctx context.Context, from limit.Origin, password string) (string, error) {
 	h.from.Store(from)
 	if ctx.Value(inTransaction{}) != nil {
 		return "", errInTransaction
@@ -222,7 +224,7 @@ func (h *hasher) Hash(ctx context.Context, from command.Origin, password string)
 	return "hash of " + password, nil
 }
 
-func (h *hasher) Verify(ctx context.Context, from command.Origin, hash, password string) (bool, error) {
+func (h *hasher) Verify(ctx context.Context, from limit.Origin, hash, password string) (bool, error) {
 	wanted, err := h.Hash(ctx, from, password)
 	return hash == wanted, err
 }
