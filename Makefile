@@ -87,6 +87,10 @@ contract-update: $(NODE_MODULES) ## writes docs/api anew after a change of route
 contract-release: ## makes docs/api what clients may rely on: docs/api/released
 	.ci/contract-release
 
+.PHONY: nats-conf
+nats-conf: ## writes deploy/nats.conf anew after a change of services or consumers
+	go run ./deploy/natsconf > .build/nats.conf && mv .build/nats.conf deploy/nats.conf
+
 .PHONY: newman
 newman: build $(NODE_MODULES) ## runs the Postman collection and the TypeScript example against a new server
 	npm --prefix clients run --silent newman

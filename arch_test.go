@@ -122,9 +122,9 @@ var arrows = []arrow{
 		p, _ := own(imported)
 		return s.in("process") && !s.test() && (service(p) != "" || within(p, "compose"))
 	}},
-	{"what composes is imported by the root alone", func(s source, imported string) bool {
+	{"what composes is imported by the root and deploy alone", func(s source, imported string) bool {
 		p, _ := own(imported)
-		return within(p, "compose") && s.dir() != "." && !s.in("compose")
+		return within(p, "compose") && s.dir() != "." && !s.in("compose") && !s.in("deploy")
 	}},
 	{"programs beside the product are imported by nobody", func(s source, imported string) bool {
 		p, _ := own(imported)

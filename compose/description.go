@@ -13,10 +13,12 @@ import (
 // descriptions: settings, migrations, labels of metrics, the documents of API and events, rights at broker and database.
 type Description struct {
 	Name       string
+	Summary    string // what it does at the broker, as a sentence
 	Migrations fs.FS
 	Paths      []string               // of its API, each with all that lies below
 	Events     []contract.Publication // that the service publishes
 	Consumers  []ConsumerDescription  // in the order in which they subscribe
+	Publishes  []string               // subjects beside its events and what its consumers give up
 	Expiring   []sqldb.Expiring       // tables of its own whose old rows are purged
 }
 

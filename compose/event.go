@@ -13,7 +13,9 @@ import (
 
 // Event describes the event service.
 var Event = Description{
-	Name: "event", Migrations: eventsql.Migrations, Paths: []string{"/api/events", "/api/poison"},
+	Name: "event", Summary: "Reads everything, keeps what was given up, and sends it back.",
+	Migrations: eventsql.Migrations, Paths: []string{"/api/events", "/api/poison"},
+	Publishes: []string{"requeue.>"},
 	Consumers: []ConsumerDescription{
 		{Name: eventconsumer.History, From: "events.>"},
 		{Name: eventconsumer.Poison, From: "poison.>", NeverPoison: true},

@@ -15,7 +15,8 @@ import (
 
 // Order describes the order service.
 var Order = Description{
-	Name: "order", Migrations: ordersql.Migrations, Paths: []string{"/api/orders"}, Events: contract.OrderEvents(),
+	Name: "order", Summary: "Publishes the events of orders and reads those of users, for its customers.",
+	Migrations: ordersql.Migrations, Paths: []string{"/api/orders"}, Events: contract.OrderEvents(),
 	Consumers: []ConsumerDescription{{Name: orderconsumer.Customers, From: "events.user.>"}},
 }
 

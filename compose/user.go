@@ -21,9 +21,10 @@ import (
 
 // User describes the user service.
 var User = Description{
-	Name: config.ServiceUser, Migrations: usersql.Migrations,
-	Paths:  []string{"/api/users", "/api/auth", "/.well-known"},
-	Events: contract.UserEvents(), Expiring: usersql.Expiring,
+	Name: config.ServiceUser, Summary: "Publishes the events of accounts and reads none.",
+	Migrations: usersql.Migrations,
+	Paths:      []string{"/api/users", "/api/auth", "/.well-known"},
+	Events:     contract.UserEvents(), Expiring: usersql.Expiring,
 }
 
 // hashesAtOnce bounds the memory of password hashing: 46 MiB each.
