@@ -142,6 +142,20 @@ func TestPlaceAtTheBordersOf64Bits(t *testing.T) {
 	})
 }
 
+// An order weighs at most what a body may, however many spaces it is sent with.
+func TestPlaceBoundsTheSizeOfAnOrder(t *testing.T) {
+	t.Parallel()
+	a := setup(t)
+	body := func(sku, price, space string) string {
+		item := `{"sku":"` + sku + `",` + space + `"quantity":1,"unit_price":` + price + `}`
+		return `{"currency":"EUR","note":"` + strings.Repeat(`\u00e9`, 1000) + `","items":[` + strings.Repeat(item+",", 99) + item + `]}`
+	}
+	sku := strings.Repeat("s", 64)
+	a.done(t, http.StatusCreated, "ada", http.MethodPost, "/api/orders", body(sku, "92233720368547758", strings.Repeat(" ", 9000)))
+	p := a.refused(t, http.StatusUnprocessableEntity, "ada", http.MethodPost, "/api/orders", body(sku, "1."+strings.Repeat("0", 600), ""))
+	require.Contains(t, p.Errors[0].Message, "exceeds 65536 bytes")
+}
+
 func TestPlaceForAnother(t *testing.T) {
 	t.Parallel()
 	a := setup(t)

@@ -18,7 +18,11 @@ type Limits interface {
 	Take(ctx context.Context, bucket string, rule limit.Rule, n int) (wait time.Duration, err error)
 }
 
-var errLimited = fault.New(fault.Exhausted, "rate_limited", "That is too often. Retry-After says in how many seconds it can go on.")
+var (
+	errLimited = fault.New(fault.Exhausted, "rate_limited", "That is too often. Retry-After says in how many seconds it can go on.")
+	errTooMuch = fault.New(fault.Exhausted, "rate_limited",
+		"That is too much to store at once. Retry-After says in how many seconds it can go on.")
+)
 
 const metaLimit = "millrace_limit" // addressLimit; of huma.Operation.Metadata
 
@@ -47,8 +51,29 @@ func (g guards) limited(op *huma.Operation) func(huma.Context, func(huma.Context
 		return limitStep(func(x *exchange, r *http.Request) error { return g.once(r.Context(), own) })
 	}
 	return limitStep(func(x *exchange, r *http.Request) error {
-		return g.writes.take(r.Context(), writerOf(x), x.server.cfg.Now)
+		return g.writes.take(r.Context(), writerOf(x), 1, x.server.cfg.Now)
 	})
+}
+
+// weighed limits op, which writes, by the bytes that it is given and answers; nil if it is not limited so. It runs behind the check of the
+// body, because what is refused is not stored.
+func (g guards) weighed(op *huma.Operation) func(huma.Context, func(huma.Context)) {
+	if _, named := op.Metadata[metaLimit]; named || g.limits == nil || !writing(op.Method) {
+		return nil
+	}
+	return func(ctx huma.Context, next func(huma.Context)) {
+		r, w := humachi.Unwrap(ctx)
+		x := exchangeFrom(ctx.Context())
+		who, given, now := writerOf(x), len(x.body), x.server.cfg.Now
+		if err := g.weights.take(r.Context(), who, given, now); err != nil {
+			WriteProblem(w, r, err)
+			return
+		}
+		next(ctx)
+		if more := int(x.bytes) - given; more > 0 && x.status < http.StatusBadRequest {
+			g.weights.owe(who, more, now())
+		}
+	}
 }
 
 // once counts a request that is worth a transaction of its own.

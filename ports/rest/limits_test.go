@@ -3,6 +3,7 @@ package rest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -70,9 +71,38 @@ func limitedReplica(t *testing.T, limits rest.Limits, c *clock) *fixture {
 	rest.Register(api, rest.SignedIn(huma.Operation{OperationID: "read", Method: http.MethodGet, Path: "/api/write"}),
 		func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
 	rest.Register(api, huma.Operation{OperationID: "anyone", Method: http.MethodPost, Path: "/api/anyone"}, write)
+	rest.Register(api, rest.SignedIn(huma.Operation{OperationID: "store", Method: http.MethodPut, Path: "/api/store"}),
+		func(_ context.Context, in *storeInput) (*storeOutput, error) {
+			return &storeOutput{Body: strings.Repeat("x", in.Body.Answer)}, nil
+		})
 	rest.Register(api, rest.LimitedByAddress(huma.Operation{OperationID: "dear", Method: http.MethodPost, Path: "/api/dear"},
 		"dear", limit.Rule{Burst: 3, Per: time.Minute}), write)
 	return f
+}
+
+// storeInput has text of any length, and says how long the answer is to be.
+type storeInput struct {
+	Body struct {
+		Text   string `json:"text"`
+		Answer int    `json:"answer"`
+	}
+}
+
+type storeOutput struct{ Body string }
+
+// store sends a text of so many bytes, is answered so many, and says with which status.
+func store(t *testing.T, f *fixture, token string, text, answer int) int {
+	t.Helper()
+	body := fmt.Sprintf(`{"text":%q,"answer":%d}`, strings.Repeat("x", text), answer)
+	r := httptest.NewRequest(http.MethodPut, "/api/store", strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+token)
+	res := f.do(t, r)
+	if res.StatusCode == http.StatusTooManyRequests {
+		require.Equal(t, "rate_limited", problem(t, res, 429).Code)
+		return 429
+	}
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	return http.StatusNoContent
 }
 
 // request makes one of token (none where it is empty) from address.
@@ -135,6 +165,64 @@ func TestWritesAreLimitedPerCaller(t *testing.T) {
 		require.Equal(t, 100, passes(t, func() int { return write(t, f, "ada") }), "100 a second flow in")
 		c.advance(time.Hour)
 		require.Equal(t, 200, passes(t, func() int { return write(t, f, "ada") }))
+	})
+}
+
+func TestBytesAreLimitedPerCaller(t *testing.T) {
+	t.Parallel()
+	for name, sizes := range map[string][2]int{"given": {20_000, 0}, "answered": {0, 20_000}, "given and answered": {20_000, 20_000}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachLimits(t, func(t *testing.T, limits rest.Limits, c *clock) {
+				asked := &counted{Limits: limits}
+				f := limitedReplica(t, asked, c)
+				do := func() int { return store(t, f, "ada", sizes[0], sizes[1]) }
+				require.InDelta(t, 1<<20/20_000, passes(t, do), 2, "the burst: 1 MiB")
+				require.Less(t, asked.asked.Load(), int64(40), "the database is not asked for each write")
+				require.Equal(t, http.StatusNoContent, store(t, f, "bob", sizes[0], sizes[1]), "another caller is not hers")
+				c.advance(time.Second)
+				require.InDelta(t, 128<<10/20_000, passes(t, do), 2, "128 KiB a second flow in")
+				c.advance(time.Hour)
+				require.InDelta(t, 1<<20/20_000, passes(t, do), 2)
+			})
+		})
+	}
+}
+
+// What short requests store is owed also when the next ones come a second later.
+func TestBytesThatWereAnsweredAreOwed(t *testing.T) {
+	t.Parallel()
+	eachLimits(t, func(t *testing.T, limits rest.Limits, c *clock) {
+		f := limitedReplica(t, limits, c)
+		stored := 0
+		for range 20 {
+			for range 50 {
+				if store(t, f, "ada", 0, 20_000) == http.StatusNoContent {
+					stored += 20_000
+				}
+			}
+			c.advance(time.Second)
+		}
+		require.Less(t, stored, 1<<20+20*(128<<10)+20*40_000, "the burst, what flows in, and what passes in a quiet second")
+		require.Greater(t, stored, 20*(128<<10))
+	})
+}
+
+func TestSmallWritesAreLimitedByTheirNumberAlone(t *testing.T) {
+	t.Parallel()
+	eachLimits(t, func(t *testing.T, limits rest.Limits, c *clock) {
+		f := limitedReplica(t, limits, c)
+		require.Equal(t, 200, passes(t, func() int { return store(t, f, "ada", 1000, 1000) }))
+	})
+}
+
+func TestBytesOfReplicasAreCountedTogether(t *testing.T) {
+	t.Parallel()
+	eachLimits(t, func(t *testing.T, limits rest.Limits, c *clock) {
+		one, other := limitedReplica(t, limits, c), limitedReplica(t, limits, c)
+		n := passes(t, func() int { return store(t, one, "ada", 20_000, 0) })
+		n += passes(t, func() int { return store(t, other, "ada", 20_000, 0) })
+		require.InDelta(t, 1<<20/20_000, n, 4)
 	})
 }
 

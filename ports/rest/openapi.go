@@ -52,6 +52,7 @@ may be written ` + "`100`, `100.0` or `1e2`" + `.
 
 **Versions.** A single resource carries its version as ` + "`ETag`; `If-Match`" + ` makes a change depend on it.
 
-**Limits.** Writes 100 a second per caller, with bursts of 200; 429 says in ` + "`Retry-After`" + ` when it can go on.
+**Limits.** Writes 100 a second per caller, with bursts of 200, and 128 KiB a second of what is sent or answered, whichever is longer, with
+bursts of 1 MiB; 429 says in ` + "`Retry-After`" + ` when it can go on.
 
 HEAD is answered where GET is.`

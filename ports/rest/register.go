@@ -69,7 +69,8 @@ func with(op huma.Operation, key string, value any) huma.Operation {
 	return op
 }
 
-// prepared puts the edge's own steps before op: who calls, how often, then the query, then the preconditions, then the body.
+// prepared puts the edge's own steps before op: who calls, how often, then the query, then the preconditions, then
+// the body and how much it is.
 func prepared(op huma.Operation, input, output reflect.Type, guards guards) (huma.Operation, *bodyStep) {
 	var steps huma.Middlewares
 	op.Errors = slices.Clone(op.Errors)
@@ -96,6 +97,9 @@ func prepared(op huma.Operation, input, output reflect.Type, guards guards) (hum
 		op.RequestBody = cmp.Or(op.RequestBody, &huma.RequestBody{}) // which huma completes
 		steps = append(steps, body.read)
 		op.Errors = append(op.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if step := guards.weighed(&op); step != nil {
+		steps = append(steps, step)
 	}
 	if embeds[Idempotent](input) {
 		steps = append(steps, guards.idempotent)

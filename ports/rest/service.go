@@ -26,7 +26,7 @@ type Service struct {
 // ForService gives api as s registers its operations on it.
 func ForService(api huma.API, s Service) huma.API {
 	return serviceAPI{API: api, guards: guards{
-		access: s.Access, writes: newWrites(s.Limits), limits: s.Limits, secret: s.Secret,
+		access: s.Access, writes: newWrites(s.Limits), weights: newWeights(s.Limits), limits: s.Limits, secret: s.Secret,
 	}}
 }
 
@@ -39,10 +39,10 @@ type serviceAPI struct {
 
 // guards are what stands before each operation of a service.
 type guards struct {
-	access Access  // nil where tokens are taken at their word
-	writes *writes // nil where nothing is limited
-	limits Limits
-	secret []byte
+	access          Access // nil where tokens are taken at their word
+	writes, weights *meter // nil where nothing is limited
+	limits          Limits
+	secret          []byte
 }
 
 // guardsOf gives the guards of the service that registers on api, none if api belongs to no service.
