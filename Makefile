@@ -137,6 +137,10 @@ nats-start: ## a private nats-server with deploy/nats.conf; prints its address
 nats-stop: ## stops it
 	@deploy/local/nats.sh stop
 
+.PHONY: pin-images
+pin-images: ## writes the digests of the images of others into docker-compose.yml and Dockerfile; needs docker
+	deploy/pin-images.sh
+
 .PHONY: ci
 ci: ## what CI runs, with every check
 	.ci/run

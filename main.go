@@ -100,7 +100,7 @@ func runCommand(ctx context.Context, name string, cfg config.Config, c *process.
 }
 
 func fail(stderr io.Writer, code int, err error) int {
-	_, _ = fmt.Fprintf(stderr, "millrace: %v\n", err)
+	_, _ = fmt.Fprintf(stderr, "millrace: %s\n", config.Redact(err.Error()))
 	return code
 }
 

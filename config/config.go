@@ -163,7 +163,7 @@ func parseServices(raw string, all []string) (chosen []string, err error) {
 type problems []error
 
 func (p *problems) add(name, format string, args ...any) {
-	*p = append(*p, fmt.Errorf(name+": "+format, args...))
+	*p = append(*p, errors.New(Redact(fmt.Errorf(name+": "+format, args...).Error())))
 }
 
 func (s Settings) checkAddresses(found *problems) {
@@ -270,7 +270,7 @@ func checkJWKS(raw string, services []string) error {
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("%q is no http or https URL", raw)
+		return errors.New("is no http or https URL; for example http://user:8080/.well-known/jwks.json")
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func (c *Console) Close() {
 
 // newLogger writes to w as configured.
 func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	options := &slog.HandlerOptions{Level: cfg.LogLevel, ReplaceAttr: config.RedactAttr}
 	if cfg.LogJSON {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}

@@ -2,7 +2,6 @@ package natsjs
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -46,7 +45,7 @@ func parseAddress(raw string) (address, error) {
 	}
 	for name := range options {
 		if name != "creds" {
-			return address{}, fmt.Errorf("the broker URL has an unknown option %q", name)
+			return address{}, errors.New("the broker URL has an unknown option; the only one is creds")
 		}
 	}
 	a.credentials = options.Get("creds")
