@@ -76,9 +76,28 @@ func addEvent(s *observedState, e historyEvent) {
 	s.stream = append(s.stream, streamMessage{id: e.id, key: e.key, sequence: e.sequence})
 }
 
+// deleteOwner deletes the user who owns the order.
+func deleteOwner(s *observedState, requests map[string]requestRecord) {
+	requests["r8"] = requestRecord{id: "r8", operation: deleteUser, key: userID, outcome: acknowledged}
+	addEvent(s, historyEvent{id: "u2", eventType: "user.deleted.v1", key: userID, sequence: 2, correlationID: "r8",
+		data: eventData{ID: userID, Version: 2}})
+	delete(s.users, userID)
+	s.applied[userID], s.customers[userID] = 2, true
+}
+
 func TestConsistentStateHasNoFindings(t *testing.T) {
 	t.Parallel()
 	state, requests := consistentState()
+	found := verify(state, requests)
+	require.True(t, found.empty(), "%+v", found)
+}
+
+func TestErasedReasonOfADeletedUserIsNoFinding(t *testing.T) {
+	t.Parallel()
+	state, requests := consistentState()
+	deleteOwner(&state, requests)
+	state.history[indexOf(&state, "r4")].data.Reason = "customer"
+	state.orders[orderID] = aggregateRow{owner: userID, status: "cancelled", version: 4, sequence: 3, total: 10}
 	found := verify(state, requests)
 	require.True(t, found.empty(), "%+v", found)
 }
@@ -114,11 +133,7 @@ func TestInconsistenciesAreFound(t *testing.T) {
 			func(s *observedState, _ map[string]requestRecord) { s.applied[userID] = 0 }, lost},
 		"a placed order of a deleted user is lost": {
 			func(s *observedState, requests map[string]requestRecord) {
-				requests["r8"] = requestRecord{id: "r8", operation: deleteUser, key: userID, outcome: acknowledged}
-				addEvent(s, historyEvent{id: "u2", eventType: "user.deleted.v1", key: userID, sequence: 2, correlationID: "r8",
-					data: eventData{ID: userID, Version: 2}})
-				delete(s.users, userID)
-				s.applied[userID], s.customers[userID] = 2, true
+				deleteOwner(s, requests)
 				requests["r9"] = requestRecord{id: "r9", operation: placeOrder, outcome: unknown}
 				addEvent(s, historyEvent{id: "o3", eventType: "order.placed.v1", key: "order-3", sequence: 1, correlationID: "r9",
 					data: eventData{ID: "order-3", Status: "placed", Version: 1, Total: 10}})
@@ -169,6 +184,18 @@ func TestInconsistenciesAreFound(t *testing.T) {
 		"a 422 for a valid request is a finding": {
 			func(_ *observedState, requests map[string]requestRecord) {
 				requests["r8"] = requestRecord{id: "r8", operation: placeOrder, outcome: rejected, status: 422}
+			}, other},
+		"an order of a deleted user whose reason was not erased is unexpected": {
+			func(s *observedState, requests map[string]requestRecord) {
+				deleteOwner(s, requests)
+				s.history[indexOf(s, "r4")].data.Reason = "customer"
+			}, unexpected},
+		"a cancellation reason that outlives its user is a finding": {
+			func(s *observedState, requests map[string]requestRecord) {
+				deleteOwner(s, requests)
+				row := s.orders[orderID]
+				row.reason = "changed my mind"
+				s.orders[orderID] = row
 			}, other},
 		"a skipped event is a finding": {
 			func(s *observedState, _ map[string]requestRecord) { s.skippedRuns = 1 }, other},
