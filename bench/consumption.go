@@ -15,7 +15,7 @@ import (
 
 	"github.com/millrace/millrace/adapters/eventsql"
 	"github.com/millrace/millrace/adapters/natsjs"
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/bench/cluster"
 )
 
@@ -228,8 +228,8 @@ func insertEvent(ctx context.Context, db *sql.DB, e sampleEvent, metadata []byte
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	_, err = tx.ExecContext(ctx, insertHistory, id[:], e.metadata[contract.MetaType], e.metadata[contract.MetaSource], id.String(),
-		e.sequence, now, now, e.metadata[contract.MetaCorrelation], "", metadata, e.payload)
+	_, err = tx.ExecContext(ctx, insertHistory, id[:], e.metadata[envelope.MetaType], e.metadata[envelope.MetaSource], id.String(),
+		e.sequence, now, now, e.metadata[envelope.MetaCorrelation], "", metadata, e.payload)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // The generator works on concurrentKeys orders at a time, so that two events of the same order are that far apart.
@@ -57,11 +58,11 @@ func (g *eventGenerator) next() (sampleEvent, error) {
 		return sampleEvent{}, fmt.Errorf("encode a sample event: %w", err)
 	}
 	id := uuid.Must(uuid.NewV7())
-	envelope := contract.Envelope{
+	sample := envelope.Envelope{
 		ID: id.String(), Type: change.Type(), Source: contract.SourceOrder, Key: o.ID, Sequence: sequence, Time: now,
 		CorrelationID: uuid.Must(uuid.NewV7()).String(), Data: payload,
 	}
 	return sampleEvent{
-		id: id, topic: contract.Topic(change.Type()), key: o.ID, sequence: sequence, metadata: envelope.Metadata(), payload: payload,
+		id: id, topic: envelope.Topic(change.Type()), key: o.ID, sequence: sequence, metadata: sample.Metadata(), payload: payload,
 	}, nil
 }

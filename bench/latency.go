@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // measureLatency places 100 orders per second and measures when an external subscriber receives each order's event. The baseline is a
@@ -57,7 +58,7 @@ func (s *system) measureEventLatency(ctx context.Context) (eventLatencies, respo
 	if err != nil {
 		return nil, nil, err
 	}
-	listener, err := listenForEvents(s.natsURL, contract.Topic(contract.TypeOrderPlaced), contract.MetaCorrelation)
+	listener, err := listenForEvents(s.natsURL, envelope.Topic(contract.TypeOrderPlaced), envelope.MetaCorrelation)
 	if err != nil {
 		return nil, nil, err
 	}

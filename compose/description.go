@@ -7,6 +7,7 @@ import (
 	"github.com/millrace/millrace/adapters/natsjs"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // Description is all that is known of a service before it is built. Whatever lists services, events or consumers is made from the
@@ -35,7 +36,7 @@ func (c ConsumerDescription) Topics() []string {
 	if c.NeverPoison {
 		return []string{c.From}
 	}
-	return []string{c.From, contract.RequeueTopic(c.Name)}
+	return []string{c.From, envelope.RequeueTopic(c.Name)}
 }
 
 // services are all services, in the order in which they start.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/millrace/millrace/adapters/jwks"
 	"github.com/millrace/millrace/adapters/sqldb"
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/ports/rest"
 	"github.com/millrace/millrace/process"
 	"github.com/millrace/millrace/router"
@@ -120,14 +120,14 @@ func holderName(newID func() uuid.UUID) string {
 }
 
 // NewRequeueKey returns the key of what goes back to a consumer. It comes from the secret key alone, so that all services have the same.
-func NewRequeueKey(p Platform) (contract.RequeueKey, error) {
+func NewRequeueKey(p Platform) (envelope.RequeueKey, error) {
 	key, err := p.key("requeued messages")
-	return contract.NewRequeueKey(key), err
+	return envelope.NewRequeueKey(key), err
 }
 
 // NewRouter returns the router of the service's consumers, nil where it has none.
 func NewRouter(
-	p Platform, d Description, db *sqldb.DB, failures *sqldb.Failures, requeued contract.RequeueKey, now func() time.Time,
+	p Platform, d Description, db *sqldb.DB, failures *sqldb.Failures, requeued envelope.RequeueKey, now func() time.Time,
 ) (*router.Router, error) {
 	if len(d.Consumers) == 0 {
 		return nil, nil //nolint:nilnil // a service without consumers has no router

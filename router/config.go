@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // bookkeepingTimeout bounds each visit of the stack to the consumer's database: counting a failure, giving up.
@@ -20,7 +20,7 @@ const bookkeepingTimeout = 5 * time.Second
 type Config struct {
 	Service  string                          // "order"; labels metrics and logs
 	Failures Failures                        // may be nil where every consumer is NeverPoison
-	Requeued contract.RequeueKey             // what the event service signs with; needed by consumers of requeue.*
+	Requeued envelope.RequeueKey             // what the event service signs with; needed by consumers of requeue.*
 	Probe    func(ctx context.Context) error // nil error: the service's database is there; ends a pause
 
 	Attempts       int             // quick ones in a delivery; 3

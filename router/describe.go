@@ -6,10 +6,9 @@ import (
 	"strings"
 
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
-)
 
-// maxReason is the longest reason, in bytes.
-const maxReason = 500
+	"github.com/millrace/millrace/app/envelope"
+)
 
 // describe gives err as one line and, where it was a panic, its stack. Watermill's Recoverer, innermost of the stack, makes panics
 // into errors.
@@ -19,8 +18,8 @@ func describe(err error) (reason, stack string) {
 		reason, stack = fmt.Sprintf("panic: %v", p.V), p.Stacktrace
 	}
 	reason = strings.Join(strings.Fields(reason), " ")
-	if len(reason) > maxReason {
-		reason = strings.ToValidUTF8(reason[:maxReason], "")
+	if len(reason) > envelope.MaxReason {
+		reason = strings.ToValidUTF8(reason[:envelope.MaxReason], "")
 	}
 	return reason, stack
 }

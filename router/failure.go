@@ -5,28 +5,13 @@ import (
 	"errors"
 	"time"
 
-	"github.com/millrace/millrace/app/contract"
-)
-
-// Metadata keys that the poison queue adds to a message.
-const (
-	MetaPoisonID        = "millrace-poison-id"       // UUID, fixed by consumer, source and ID of the event, and round
-	MetaPoisonConsumer  = "millrace-poison-consumer" // who gave up
-	MetaPoisonSubject   = "millrace-poison-subject"  // where the message had come from
-	MetaPoisonReason    = "millrace-poison-reason"   // the last error, one line
-	MetaPoisonStack     = "millrace-poison-stack"    // of a panic, quoted as a Go string; absent elsewhere
-	MetaPoisonAttempts  = "millrace-poison-attempts" // decimal
-	MetaPoisonFirst     = "millrace-poison-first"    // RFC 3339
-	MetaPoisonLast      = "millrace-poison-last"     // RFC 3339
-	MetaPoisonOmitted   = "millrace-poison-omitted"  // "metadata", "payload" or both: too large to go along; absent elsewhere
-	MetaRound           = "millrace-round"           // how often the message was requeued, decimal; absent: never
-	MetaDeduplicationID = "Nats-Msg-Id"              // by which the broker tells repeats, where it is not the event's ID
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // Failure is one failed attempt, or the last of several, of one consumer at one event.
 type Failure struct {
 	Consumer string
-	Event    contract.Envelope
+	Event    envelope.Envelope
 	Metadata map[string]string // the message's, whole
 	Subject  string            // where the message came from
 	Round    int               // how often it had been requeued

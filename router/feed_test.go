@@ -9,7 +9,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/router/delivery"
+	"github.com/millrace/millrace/app/delivery"
 )
 
 // feed is a broker for one consumer: it delivers again what was put back, when it was asked for, and keeps what was left.

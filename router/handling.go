@@ -8,8 +8,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/app/contract"
-	"github.com/millrace/millrace/router/delivery"
+	"github.com/millrace/millrace/app/delivery"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // outcome is what became of one delivery; a metrics label.
@@ -28,7 +28,7 @@ const (
 
 // handling is what the middlewares tell each other about the delivery they work on.
 type handling struct {
-	event    contract.Envelope
+	event    envelope.Envelope
 	delivery *delivery.Delivery
 	subject  string
 
@@ -44,7 +44,7 @@ type handlingKey struct{}
 func (c *consumer) begin(ctx context.Context, msg *message.Message) (context.Context, *handling) {
 	d := delivery.From(ctx)
 	h := &handling{
-		event:    contract.ParseEnvelope(msg.UUID, msg.Metadata, msg.Payload),
+		event:    envelope.Parse(msg.UUID, msg.Metadata, msg.Payload),
 		delivery: d,
 		subject:  d.Subject,
 		outcome:  failed,
@@ -69,7 +69,7 @@ func (h *handling) round(metadata message.Metadata) int {
 	if !isRequeued(h.subject) {
 		return 0
 	}
-	n, err := strconv.Atoi(metadata.Get(MetaRound))
+	n, err := strconv.Atoi(metadata.Get(envelope.MetaRound))
 	if err != nil || n < 0 {
 		return 0
 	}
@@ -77,12 +77,12 @@ func (h *handling) round(metadata message.Metadata) int {
 }
 
 // isRequeued reports whether a subject is one of those on which messages go back to their consumer.
-func isRequeued(subject string) bool { return strings.HasPrefix(subject, contract.RequeueTopic("")) }
+func isRequeued(subject string) bool { return strings.HasPrefix(subject, envelope.RequeueTopic("")) }
 
 // Origin returns where msg came from first: a requeued message brings that along. The router has checked that the event service signed
 // it before any handler sees it.
 func Origin(subject string, metadata message.Metadata) string {
-	if first := metadata.Get(MetaPoisonSubject); first != "" && isRequeued(subject) {
+	if first := metadata.Get(envelope.MetaPoisonSubject); first != "" && isRequeued(subject) {
 		return first
 	}
 	return subject

@@ -19,6 +19,7 @@ import (
 
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/correlation"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 )
 
@@ -134,8 +135,8 @@ func TestAHandledMessageIsAcknowledged(t *testing.T) {
 	var calls atomic.Int32
 	handle := func(*message.Message) error { calls.Add(1); return nil }
 	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, map[string]string{contract.MetaType: contract.TypeUserCreated}, "{}")
-		r.feed.send(event2, map[string]string{contract.MetaType: "made.up.by.a.stranger"}, "{}")
+		r.feed.send(event1, map[string]string{envelope.MetaType: contract.TypeUserCreated}, "{}")
+		r.feed.send(event2, map[string]string{envelope.MetaType: "made.up.by.a.stranger"}, "{}")
 		eventually(t, time.Second, r.acked(event1))
 		eventually(t, time.Second, r.acked(event2))
 		require.EqualValues(t, 2, calls.Load())
@@ -174,7 +175,7 @@ func TestQuickThenLateRetriesThenPoison(t *testing.T) {
 	run(t, handle, func(t *testing.T, r *rig) {
 		start = time.Now()
 		r.feed.send(event1, requeued(event1, map[string]string{
-			MetaPoisonSubject: "events.user.created.v1", MetaRound: "2", "kept": "yes",
+			envelope.MetaPoisonSubject: "events.user.created.v1", envelope.MetaRound: "2", "kept": "yes",
 		}, `{"a":1}`), `{"a":1}`)
 		eventually(t, 10*time.Minute, r.acked(event1))
 
@@ -234,8 +235,8 @@ func TestARequeuedMessageKeepsItsFirstSubject(t *testing.T) {
 	t.Parallel()
 	handle := func(*message.Message) error { return errInvalid }
 	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, requeued(event1, map[string]string{MetaPoisonSubject: "events.user.deleted.v1"}, "{}"), "{}")
-		r.feed.send(event2, map[string]string{MetaPoisonSubject: "events.forged.v1"}, "{}")
+		r.feed.send(event1, requeued(event1, map[string]string{envelope.MetaPoisonSubject: "events.user.deleted.v1"}, "{}"), "{}")
+		r.feed.send(event2, map[string]string{envelope.MetaPoisonSubject: "events.forged.v1"}, "{}")
 		eventually(t, time.Second, r.acked(event1))
 		eventually(t, time.Second, r.acked(event2))
 		given, _ := r.ledger.givenUp()
@@ -431,11 +432,11 @@ func TestHandlersGetCorrelationAndTrace(t *testing.T) {
 	}
 	run(t, handle, func(t *testing.T, r *rig) {
 		r.feed.send(event1, map[string]string{
-			contract.MetaCorrelation: "request-7",
-			contract.MetaTraceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+			envelope.MetaCorrelation: "request-7",
+			envelope.MetaTraceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		}, "{}")
 		eventually(t, time.Second, r.acked(event1))
-		r.feed.send(event2, map[string]string{contract.MetaCorrelation: "not safe\n"}, "{}")
+		r.feed.send(event2, map[string]string{envelope.MetaCorrelation: "not safe\n"}, "{}")
 		eventually(t, time.Second, r.acked(event2))
 		require.Equal(t, []correlation.IDs{{Correlation: "request-7", Causation: event1}, {Correlation: event2, Causation: event2}}, ids)
 		require.Equal(t, "4bf92f3577b34da6a3ce929d0e0e4736", spans[0].TraceID().String())

@@ -7,7 +7,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 )
 
@@ -204,14 +204,14 @@ func toMessage(p Pending) (*message.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := metadata[contract.MetaID]
+	id := metadata[envelope.MetaID]
 	if id == "" {
 		id = p.MessageID
 	}
 	msg := message.NewMessage(id, p.Payload)
 	maps.Copy(msg.Metadata, metadata)
 	if id != p.MessageID {
-		msg.Metadata.Set(MetaDeduplicationID, p.MessageID)
+		msg.Metadata.Set(envelope.MetaDeduplicationID, p.MessageID)
 	}
 	return msg, nil
 }

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // table is an outbox in memory, seen by any number of relays. IDs are drawn before rows become visible, as in a database.
@@ -76,7 +76,7 @@ func (o *table) fresh(key string, sequence int64) Pending {
 	return Pending{
 		ID: id, MessageID: name, Topic: "events.order.placed.v1", Key: key, Sequence: sequence,
 		Encoded: fmt.Appendf(nil, `{%q: %q, %q: %q, %q: "%d"}`,
-			contract.MetaID, name, contract.MetaPartitionKey, key, contract.MetaSequence, sequence),
+			envelope.MetaID, name, envelope.MetaPartitionKey, key, envelope.MetaSequence, sequence),
 		Payload: []byte(name), CreatedAt: o.now(),
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 )
 
@@ -23,9 +23,9 @@ var unsignedIDs = uuid.MustParse("b1c2a5de-90a4-5b57-8c5a-6f1f0f4f2a31")
 // it claims, it would take the place of the true event.
 func (h *handling) refuse(consumer string, msg *message.Message) {
 	h.refused = ErrUnsigned
-	digest := contract.RequeuedDigest(consumer, msg.UUID, msg.Metadata, msg.Payload)
+	digest := envelope.RequeuedDigest(consumer, msg.UUID, msg.Metadata, msg.Payload)
 	place := strconv.FormatUint(h.delivery.StreamSequence, 10)
-	h.event = contract.Envelope{ID: uuid.NewSHA1(unsignedIDs, append(digest, place...)).String(), Data: msg.Payload}
+	h.event = envelope.Envelope{ID: uuid.NewSHA1(unsignedIDs, append(digest, place...)).String(), Data: msg.Payload}
 }
 
 // Prefixes of metadata keys that the poison queue writes, and what they become where somebody else wrote them.
@@ -43,7 +43,7 @@ func claims(metadata message.Metadata) map[string]string {
 		switch lower := strings.ToLower(key); {
 		case strings.HasPrefix(lower, ourPrefix):
 			key = claimedPrefix + key[len(ourPrefix):]
-		case lower == MetaRound:
+		case lower == envelope.MetaRound:
 			key = claimedRound
 		}
 		claimed[key] = value

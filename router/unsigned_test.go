@@ -9,16 +9,16 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
-var requeueKey = contract.NewRequeueKey([]byte("a key of these tests"))
+var requeueKey = envelope.NewRequeueKey([]byte("a key of these tests"))
 
 // requeued returns metadata as the event service sends it back to order-customers.
 func requeued(id string, metadata map[string]string, payload string) map[string]string {
 	m := maps.Clone(metadata)
 	m["test-subject"] = "requeue.order-customers"
-	m[contract.MetaSignature] = requeueKey.Sign("order-customers", id, m, []byte(payload))
+	m[envelope.MetaSignature] = requeueKey.Sign("order-customers", id, m, []byte(payload))
 	return m
 }
 
@@ -26,7 +26,7 @@ func TestSignedMessageIsHandled(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	run(t, func(*message.Message) error { calls.Add(1); return nil }, func(t *testing.T, r *rig) {
-		metadata := requeued(event1, map[string]string{MetaPoisonSubject: "events.user.updated.v1", MetaRound: "1"}, "{}")
+		metadata := requeued(event1, map[string]string{envelope.MetaPoisonSubject: "events.user.updated.v1", envelope.MetaRound: "1"}, "{}")
 		r.feed.send(event1, metadata, "{}")
 		eventually(t, time.Second, r.acked(event1))
 		require.EqualValues(t, 1, calls.Load())
@@ -35,11 +35,11 @@ func TestSignedMessageIsHandled(t *testing.T) {
 
 func TestForgedRequeueIsGivenUpUnseen(t *testing.T) {
 	t.Parallel()
-	genuine := map[string]string{MetaPoisonSubject: "events.user.updated.v1", MetaRound: "1", contract.MetaID: event1}
+	genuine := map[string]string{envelope.MetaPoisonSubject: "events.user.updated.v1", envelope.MetaRound: "1", envelope.MetaID: event1}
 	for name, forge := range map[string]func(m map[string]string) (id, payload string){
-		"without a signature":   func(m map[string]string) (string, string) { delete(m, contract.MetaSignature); return event1, "{}" },
-		"with an empty one":     func(m map[string]string) (string, string) { m[contract.MetaSignature] = ""; return event1, "{}" },
-		"with one that is none": func(m map[string]string) (string, string) { m[contract.MetaSignature] = "?"; return event1, "{}" },
+		"without a signature":   func(m map[string]string) (string, string) { delete(m, envelope.MetaSignature); return event1, "{}" },
+		"with an empty one":     func(m map[string]string) (string, string) { m[envelope.MetaSignature] = ""; return event1, "{}" },
+		"with one that is none": func(m map[string]string) (string, string) { m[envelope.MetaSignature] = "?"; return event1, "{}" },
 		"with one of another key": func(m map[string]string) (string, string) {
 			sign(m, "another key", "order-customers")
 			return event1, "{}"
@@ -51,12 +51,12 @@ func TestForgedRequeueIsGivenUpUnseen(t *testing.T) {
 		"with another payload":  func(map[string]string) (string, string) { return event1, `{"role":"admin"}` },
 		"with another event ID": func(map[string]string) (string, string) { return event2, "{}" },
 		"with another first subject": func(m map[string]string) (string, string) {
-			m[MetaPoisonSubject] = "events.user.deleted.v1"
+			m[envelope.MetaPoisonSubject] = "events.user.deleted.v1"
 			return event1, "{}"
 		},
-		"with another round": func(m map[string]string) (string, string) { m[MetaRound] = "9"; return event1, "{}" },
+		"with another round": func(m map[string]string) (string, string) { m[envelope.MetaRound] = "9"; return event1, "{}" },
 		"with more metadata": func(m map[string]string) (string, string) { m["actor"] = "root"; return event1, "{}" },
-		"with less metadata": func(m map[string]string) (string, string) { delete(m, contract.MetaID); return event1, "{}" },
+		"with less metadata": func(m map[string]string) (string, string) { delete(m, envelope.MetaID); return event1, "{}" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,9 +76,9 @@ func TestForgedRequeueIsGivenUpUnseen(t *testing.T) {
 				require.Zero(t, given[0].Event.Sequence)
 				require.Zero(t, given[0].Round)
 				require.Equal(t, payload, string(given[0].Event.Data))
-				require.Equal(t, metadata[MetaPoisonSubject], given[0].Metadata["millrace-claimed-subject"], "what it claimed is kept")
-				require.Equal(t, metadata[MetaRound], given[0].Metadata["millrace-claimed-round"])
-				require.Empty(t, given[0].Metadata[MetaPoisonSubject])
+				require.Equal(t, metadata[envelope.MetaPoisonSubject], given[0].Metadata["millrace-claimed-subject"], "what it claimed is kept")
+				require.Equal(t, metadata[envelope.MetaRound], given[0].Metadata["millrace-claimed-round"])
+				require.Empty(t, given[0].Metadata[envelope.MetaPoisonSubject])
 			})
 		})
 	}
@@ -86,13 +86,13 @@ func TestForgedRequeueIsGivenUpUnseen(t *testing.T) {
 
 // sign signs for event1 and an empty object.
 func sign(m map[string]string, secret, consumer string) {
-	m[contract.MetaSignature] = contract.NewRequeueKey([]byte(secret)).Sign(consumer, event1, m, []byte("{}"))
+	m[envelope.MetaSignature] = envelope.NewRequeueKey([]byte(secret)).Sign(consumer, event1, m, []byte("{}"))
 }
 
 func TestMessageOnAnotherSubjectHasNoRound(t *testing.T) {
 	t.Parallel()
 	run(t, func(*message.Message) error { return errInvalid }, func(t *testing.T, r *rig) {
-		r.feed.send(event1, map[string]string{MetaRound: "1000000"}, "{}")
+		r.feed.send(event1, map[string]string{envelope.MetaRound: "1000000"}, "{}")
 		eventually(t, time.Second, r.acked(event1))
 		given, _ := r.ledger.givenUp()
 		require.Len(t, given, 1)
@@ -106,6 +106,6 @@ func TestConsumerOfRequeuedMessagesNeedsTheKey(t *testing.T) {
 	topics := []string{"events.user.>", "requeue.order-customers"}
 	require.NoError(t, r.router.AddConsumer("order-customers", topics, r.feed, nil))
 	require.ErrorContains(t, r.router.AddConsumer("keeper", []string{"requeue.keeper"}, r.feed, nil, NeverPoison()), "needs the key")
-	r.router.cfg.Requeued = contract.RequeueKey{}
+	r.router.cfg.Requeued = envelope.RequeueKey{}
 	require.ErrorContains(t, r.router.AddConsumer("other", []string{"requeue.other"}, r.feed, nil), "needs the key")
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 var errWire = errors.New("no acknowledgement")
@@ -52,7 +52,7 @@ func newWire() *wire {
 func (b *wire) PublishAsync(topic string, msg *message.Message, done func(uint64, error)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	id := msg.Metadata.Get(MetaDeduplicationID)
+	id := msg.Metadata.Get(envelope.MetaDeduplicationID)
 	if id == "" {
 		id = msg.UUID
 	}
@@ -77,7 +77,7 @@ func (b *wire) PublishAsync(topic string, msg *message.Message, done func(uint64
 	if !repeat {
 		place = len(b.stream)
 		b.places[id] = place
-		b.stream = append(b.stream, sent{id, msg.Metadata.Get(contract.MetaPartitionKey), msg.Metadata.Get(contract.MetaSequence)})
+		b.stream = append(b.stream, sent{id, msg.Metadata.Get(envelope.MetaPartitionKey), msg.Metadata.Get(envelope.MetaSequence)})
 	}
 	b.answer(func() {
 		if what == storeAndLoseAck {

@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/app/contract"
-	"github.com/millrace/millrace/router/delivery"
+	"github.com/millrace/millrace/app/delivery"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 // event makes a message about a key.
 func event(key string, n int) *message.Message {
 	msg := message.NewMessage(uuid.NewString(), []byte(fmt.Sprintf("%s %d", key, n)))
-	msg.Metadata.Set(contract.MetaPartitionKey, key)
+	msg.Metadata.Set(envelope.MetaPartitionKey, key)
 	return msg
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/delivery"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
-	"github.com/millrace/millrace/router/delivery"
 )
 
 // twice delivers a message twice and gives both deliveries.
@@ -47,17 +47,17 @@ func identity(t *testing.T, b Broker) {
 	first, second := twice(t, b, "own", named(event))
 	require.Equal(t, []string{event, event}, []string{first.UUID, second.UUID})
 
-	first, second = twice(t, b, "event-id", named("", contract.MetaID, event))
+	first, second = twice(t, b, "event-id", named("", envelope.MetaID, event))
 	require.Equal(t, []string{event, event}, []string{first.UUID, second.UUID})
 
-	first, second = twice(t, b, "foreign", named("", contract.MetaID, "A-17", contract.MetaSource, "/shop"))
+	first, second = twice(t, b, "foreign", named("", envelope.MetaID, "A-17", envelope.MetaSource, "/shop"))
 	require.NoError(t, uuid.Validate(first.UUID))
 	require.Equal(t, first.UUID, second.UUID)
-	require.Equal(t, "A-17", first.Metadata.Get(contract.MetaID))
+	require.Equal(t, "A-17", first.Metadata.Get(envelope.MetaID))
 
-	again, _ := twice(t, b, "same", named("", contract.MetaID, "A-17", contract.MetaSource, "/shop"))
+	again, _ := twice(t, b, "same", named("", envelope.MetaID, "A-17", envelope.MetaSource, "/shop"))
 	require.Equal(t, first.UUID, again.UUID, "one name of one source is one identity")
-	elsewhere, _ := twice(t, b, "source", named("", contract.MetaID, "A-17", contract.MetaSource, "/stall"))
+	elsewhere, _ := twice(t, b, "source", named("", envelope.MetaID, "A-17", envelope.MetaSource, "/stall"))
 	require.NotEqual(t, first.UUID, elsewhere.UUID)
 
 	first, second = twice(t, b, "nameless", named(""))
@@ -78,7 +78,7 @@ func roundTrip(t *testing.T, b Broker) {
 	sent := message.NewMessage(uuid.NewString(), payload)
 	sent.Metadata = message.Metadata{
 		"empty": "", "colon": "a: b", "unicode": "Grüße, 世界", "Case-Kept": "1", "case-kept": "2", "long": strings.Repeat("x", 5000),
-		"quotes": `"a\nb"`, contract.MetaSequence: "00000000000000000001",
+		"quotes": `"a\nb"`, envelope.MetaSequence: "00000000000000000001",
 	}
 	blank := message.NewMessage(uuid.NewString(), nil)
 	blank.Metadata = message.Metadata{"Status": "404", "Description": "No Messages"}

@@ -9,7 +9,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // watcher sees how many handlers of one key, and of how many keys, run at once.
@@ -26,7 +26,7 @@ func newWatcher() *watcher { return &watcher{running: map[string]int{}, order: m
 func (w *watcher) enter(msg *message.Message) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	key := msg.Metadata.Get(contract.MetaPartitionKey)
+	key := msg.Metadata.Get(envelope.MetaPartitionKey)
 	w.running[key]++
 	w.overlap = w.overlap || w.running[key] > 1
 	w.most = max(w.most, len(w.running))
@@ -36,7 +36,7 @@ func (w *watcher) enter(msg *message.Message) {
 func (w *watcher) leave(msg *message.Message) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	key := msg.Metadata.Get(contract.MetaPartitionKey)
+	key := msg.Metadata.Get(envelope.MetaPartitionKey)
 	if w.running[key]--; w.running[key] == 0 {
 		delete(w.running, key)
 	}
@@ -91,7 +91,7 @@ func slowKey(t *testing.T, b Broker) {
 	hold := make(chan struct{})
 	other := newRecord()
 	consume(t, b.Subscriber(t, Consumer{Name: "one", InFlight: 16, AckWait: ackWait}), topic, func(msg *message.Message) {
-		if msg.Metadata.Get(contract.MetaPartitionKey) == "slow" {
+		if msg.Metadata.Get(envelope.MetaPartitionKey) == "slow" {
 			<-hold
 			msg.Ack()
 			return

@@ -7,8 +7,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/app/contract"
-	"github.com/millrace/millrace/router/delivery"
+	"github.com/millrace/millrace/app/delivery"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 func nackRedelivers(t *testing.T, b Broker) {
@@ -130,7 +130,7 @@ func putBackDelaysNobody(t *testing.T, b Broker) {
 	ensure(t, b, "one", ackWait, topic)
 	early, other := newRecord(), newRecord()
 	consume(t, b.Subscriber(t, Consumer{Name: "one", InFlight: 8, AckWait: ackWait}), topic, func(msg *message.Message) {
-		if msg.Metadata.Get(contract.MetaPartitionKey) == "early" {
+		if msg.Metadata.Get(envelope.MetaPartitionKey) == "early" {
 			early.add(msg)
 			delivery.From(msg.Context()).PutBack(ackWait)
 			msg.Nack()

@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
@@ -43,31 +44,31 @@ func TestRecordedUserEventsEndTheAccessOfOlderTokens(t *testing.T) {
 		}, gone},
 		"a new account": {[]step{{contract.TypeUserCreated, 1, principal.RoleUser, nil}}, principal.RoleAdmin},
 		"an event of another source": {[]step{{contract.TypeUserDeleted, 2, principal.RoleUser, func(m *event.Message) {
-			m.Metadata[contract.MetaSource] = "/elsewhere"
+			m.Metadata[envelope.MetaSource] = "/elsewhere"
 		}}}, principal.RoleAdmin},
 		"an event of another key": {[]step{{contract.TypeUserDeleted, 2, principal.RoleUser, func(m *event.Message) {
-			m.Metadata[contract.MetaPartitionKey] = uuid.NewString()
+			m.Metadata[envelope.MetaPartitionKey] = uuid.NewString()
 		}}}, principal.RoleAdmin},
 		"an event that cannot be read": {[]step{{contract.TypeUserDeleted, 2, principal.RoleUser, func(m *event.Message) {
 			m.Data = []byte("{")
 		}}}, principal.RoleAdmin},
 		"an event of no user": {[]step{{contract.TypeUserDeleted, 2, principal.RoleUser, func(m *event.Message) {
-			m.Data, m.Metadata[contract.MetaPartitionKey] = []byte(`{"id":"none"}`), "none"
+			m.Data, m.Metadata[envelope.MetaPartitionKey] = []byte(`{"id":"none"}`), "none"
 		}}}, principal.RoleAdmin},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sqldbtest.Each(t, eventsql.Migrations, func(t *testing.T, db *sqldb.DB) {
-				store := eventsql.NewStore(db, sqldb.NewOutbox(db, sqldb.OutboxConfig{NewID: uuid.New, Now: time.Now}), contract.RequeueKey{})
+				store := eventsql.NewStore(db, sqldb.NewOutbox(db, sqldb.OutboxConfig{NewID: uuid.New, Now: time.Now}), envelope.RequeueKey{})
 				record, access, id := command.NewRecordEventHandler(store, time.Now), sqldb.NewAccess(db, time.Hour), uuid.New()
 				for _, s := range c.steps {
 					user := contract.User{ID: id.String(), Role: string(s.role), Version: s.version, UpdatedAt: now}
 					data, err := json.Marshal(user)
 					require.NoError(t, err)
-					e := contract.Envelope{
+					e := envelope.Envelope{
 						ID: uuid.NewString(), Type: s.kind, Source: contract.SourceUser, Key: id.String(), Sequence: s.version, Time: now,
 					}
-					m := event.Message{ID: e.ID, Subject: contract.Topic(s.kind), Metadata: e.Metadata(), Data: data}
+					m := event.Message{ID: e.ID, Subject: envelope.Topic(s.kind), Metadata: e.Metadata(), Data: data}
 					if s.change != nil {
 						s.change(&m)
 					}

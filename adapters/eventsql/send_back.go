@@ -11,10 +11,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/adapters/sqldb"
-	"github.com/millrace/millrace/adapters/wire"
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
-	"github.com/millrace/millrace/router"
 )
 
 // poisonPrefix begins each metadata key that the poison queue added.
@@ -22,15 +20,15 @@ const poisonPrefix = "millrace-poison-"
 
 // SendBack implements command.Tx. The message is signed as its consumer will get it.
 func (t tx) SendBack(ctx context.Context, p event.Poison, messageID uuid.UUID) error {
-	if strings.Contains(p.Metadata[router.MetaPoisonOmitted], "payload") {
+	if strings.Contains(p.Metadata[envelope.MetaPoisonOmitted], "payload") {
 		return event.ErrPayloadOmitted
 	}
 	metadata := sqldb.Publishable(original(p))
-	id := wire.Identity(metadata[contract.MetaID], metadata, wire.Requeue, 0)
-	metadata[contract.MetaSignature] = t.key.Sign(p.Consumer, id, metadata, p.Data)
+	id := envelope.Identity(metadata[envelope.MetaID], metadata, envelope.StreamRequeue, 0)
+	metadata[envelope.MetaSignature] = t.key.Sign(p.Consumer, id, metadata, p.Data)
 	err := t.outbox.Add(ctx, t.Tx, sqldb.Entry{
 		MessageID: messageID,
-		Topic:     contract.RequeueTopic(p.Consumer),
+		Topic:     envelope.RequeueTopic(p.Consumer),
 		Key:       strings.ToValidUTF8(p.Key, "?"),
 		Metadata:  metadata,
 		Payload:   p.Data,
@@ -47,16 +45,16 @@ func original(p event.Poison) map[string]string {
 	metadata := make(map[string]string, len(p.Metadata)+3)
 	maps.Copy(metadata, p.Metadata)
 	maps.DeleteFunc(metadata, func(k, _ string) bool {
-		poison := strings.HasPrefix(strings.ToLower(k), poisonPrefix) && k != router.MetaPoisonSubject
-		return poison || strings.EqualFold(k, router.MetaDeduplicationID)
+		poison := strings.HasPrefix(strings.ToLower(k), poisonPrefix) && k != envelope.MetaPoisonSubject
+		return poison || strings.EqualFold(k, envelope.MetaDeduplicationID)
 	})
-	metadata[contract.MetaRequeueOf] = p.ID.String()
-	metadata[router.MetaRound] = strconv.Itoa(p.NextRound())
-	if id := metadata[contract.MetaID]; id == "" || strings.ContainsFunc(id, unicode.IsControl) || strings.TrimSpace(id) != id {
-		metadata[contract.MetaID] = p.EventID.String()
+	metadata[envelope.MetaRequeueOf] = p.ID.String()
+	metadata[envelope.MetaRound] = strconv.Itoa(p.NextRound())
+	if id := metadata[envelope.MetaID]; id == "" || strings.ContainsFunc(id, unicode.IsControl) || strings.TrimSpace(id) != id {
+		metadata[envelope.MetaID] = p.EventID.String()
 	}
-	if metadata[contract.MetaType] == "" && p.Type != "" {
-		metadata[contract.MetaType] = p.Type
+	if metadata[envelope.MetaType] == "" && p.Type != "" {
+		metadata[envelope.MetaType] = p.Type
 	}
 	return metadata
 }

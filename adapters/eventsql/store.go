@@ -8,7 +8,7 @@ import (
 	"fmt"
 
 	"github.com/millrace/millrace/adapters/sqldb"
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
 )
@@ -22,7 +22,7 @@ var Migrations embed.FS
 type Store struct {
 	db     *sqldb.DB
 	outbox *sqldb.Outbox
-	key    contract.RequeueKey
+	key    envelope.RequeueKey
 }
 
 var (
@@ -31,7 +31,7 @@ var (
 )
 
 // NewStore returns the store in db. What is requeued goes to outbox, signed with key.
-func NewStore(db *sqldb.DB, outbox *sqldb.Outbox, key contract.RequeueKey) *Store {
+func NewStore(db *sqldb.DB, outbox *sqldb.Outbox, key envelope.RequeueKey) *Store {
 	return &Store{db: db, outbox: outbox, key: key}
 }
 
@@ -48,7 +48,7 @@ type tx struct {
 
 	dialect sqldb.Dialect
 	outbox  *sqldb.Outbox
-	key     contract.RequeueKey
+	key     envelope.RequeueKey
 }
 
 // text gives what a publisher wrote as the bytes that it is stored and compared as: it need not be valid in any encoding.

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event/eventtest"
 )
 
@@ -23,7 +24,7 @@ func TestStore(t *testing.T) {
 			outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{
 				Source: contract.SourceEvent, NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, Now: time.Now,
 			})
-			key := contract.NewRequeueKey([]byte("a key of this test"))
+			key := envelope.NewRequeueKey([]byte("a key of this test"))
 			test(t, eventtest.Bench{Store: eventsql.NewStore(db, outbox, key), Outbox: outbox, Key: key})
 		})
 	})

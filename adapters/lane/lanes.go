@@ -9,7 +9,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/router/delivery"
+	"github.com/millrace/millrace/app/delivery"
 )
 
 // Receipt tells the broker what became of a delivery. An answer that does not arrive there is no failure: the broker delivers

@@ -7,7 +7,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/router/delivery"
+	"github.com/millrace/millrace/app/delivery"
 )
 
 // OutletConfig says how an outlet treats its deliveries.

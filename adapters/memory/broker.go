@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/millrace/millrace/adapters/wire"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // Config says how the broker tells time.
@@ -37,7 +37,7 @@ func New(config Config) *Broker {
 		config.DuplicateWindow = 2 * time.Minute
 	}
 	b := &Broker{config: config, streams: map[string]*stream{}}
-	for _, name := range []string{wire.Events, wire.Poison, wire.Requeue} {
+	for _, name := range []string{envelope.StreamEvents, envelope.StreamPoison, envelope.StreamRequeue} {
 		b.streams[name] = &stream{name: name, seen: map[string]uint64{}, durables: map[string]*durable{}}
 	}
 	return b
@@ -56,12 +56,12 @@ func (b *Broker) EnsureConsumer(_ context.Context, spec ConsumerSpec) (complete 
 	if spec.Name == "" || len(spec.Filters) == 0 {
 		return false, errors.New("a consumer needs a name and a filter")
 	}
-	name, err := wire.StreamOf(spec.Filters[0])
+	name, err := envelope.StreamOf(spec.Filters[0])
 	if err != nil {
 		return false, fmt.Errorf("consumer %s: %w", spec.Name, err)
 	}
 	for _, filter := range spec.Filters {
-		if of, err := wire.StreamOf(filter); err != nil || of != name {
+		if of, err := envelope.StreamOf(filter); err != nil || of != name {
 			return false, fmt.Errorf("consumer %s: filters of several streams", spec.Name)
 		}
 	}

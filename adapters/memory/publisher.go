@@ -6,7 +6,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/adapters/wire"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 )
 
@@ -30,11 +30,11 @@ func (b *Broker) PublishAsync(topic string, msg *message.Message, done func(stre
 
 // store gives a message its place, or the place it has already.
 func (b *Broker) store(topic string, msg *message.Message) (uint64, error) {
-	id, err := wire.Check(topic, msg)
+	id, err := envelope.Check(topic, msg.UUID, msg.Metadata)
 	if err != nil {
 		return 0, err
 	}
-	name, err := wire.StreamOf(topic)
+	name, err := envelope.StreamOf(topic)
 	if err != nil {
 		return 0, err
 	}
@@ -60,7 +60,7 @@ func (b *Broker) store(topic string, msg *message.Message) (uint64, error) {
 
 // Holds reports whether the stream that takes topic has the message with that ID at that sequence.
 func (b *Broker) Holds(_ context.Context, topic string, streamSequence uint64, messageID string) (bool, error) {
-	name, err := wire.StreamOf(topic)
+	name, err := envelope.StreamOf(topic)
 	if err != nil {
 		return false, err
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/millrace/millrace/adapters/lane"
-	"github.com/millrace/millrace/adapters/wire"
-	"github.com/millrace/millrace/router/delivery"
+	"github.com/millrace/millrace/app/delivery"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // ErrSubscriberClosed refuses a subscription on a closed subscriber.
@@ -49,7 +49,7 @@ func (b *Broker) Subscriber(config SubscriberConfig) *Subscriber {
 // Subscribe reads the durable on the stream that takes topic, and makes it where it is missing. When ctx ends, the subscription is
 // closed as by Close.
 func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	name, err := wire.StreamOf(topic)
+	name, err := envelope.StreamOf(topic)
 	if err != nil {
 		return nil, err
 	}
@@ -162,12 +162,12 @@ func (s *subscription) item(sequence uint64) *lane.Item {
 	m := s.durable.stream.messages[sequence-1]
 	metadata := make(message.Metadata, len(m.message.Metadata))
 	maps.Copy(metadata, m.message.Metadata)
-	maps.DeleteFunc(metadata, func(key, _ string) bool { return wire.Own(key) })
-	id := wire.Identity(m.message.UUID, metadata, s.durable.stream.name, sequence)
+	maps.DeleteFunc(metadata, func(key, _ string) bool { return envelope.BrokersOwn(key) })
+	id := envelope.Identity(m.message.UUID, metadata, s.durable.stream.name, sequence)
 	msg := message.NewMessage(id, bytes.Clone(m.message.Payload))
 	msg.Metadata = metadata
 	return &lane.Item{
-		Key:     wire.Key(id, metadata),
+		Key:     envelope.Key(id, metadata),
 		Message: msg,
 		Delivery: &delivery.Delivery{
 			Consumer: s.durable.name, Subject: m.subject, StreamSequence: sequence, Count: s.durable.pending[sequence].count,

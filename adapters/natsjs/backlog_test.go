@@ -12,7 +12,7 @@ import (
 
 	"github.com/millrace/millrace/adapters/natsjs"
 	"github.com/millrace/millrace/adapters/natsjs/natstest"
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // BenchmarkBacklog is how fast what waits in a stream reaches handlers that have nothing to do, on 1,000 keys.
@@ -30,7 +30,7 @@ func BenchmarkBacklog(b *testing.B) {
 	var stored sync.WaitGroup
 	for i := range b.N {
 		msg := message.NewMessage(uuid.NewString(), make([]byte, 300))
-		msg.Metadata.Set(contract.MetaPartitionKey, "k"+strconv.Itoa(i%1000))
+		msg.Metadata.Set(envelope.MetaPartitionKey, "k"+strconv.Itoa(i%1000))
 		stored.Add(1)
 		publisher.PublishAsync(topic, msg, func(uint64, error) { stored.Done() })
 	}

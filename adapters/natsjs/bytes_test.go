@@ -11,7 +11,7 @@ import (
 
 	"github.com/millrace/millrace/adapters/natsjs"
 	"github.com/millrace/millrace/adapters/natsjs/natstest"
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // A few hundred of the largest messages would fill the memory of a small machine, for each consumer.
@@ -24,7 +24,7 @@ func TestWhatIsHeldIsBoundedByBytesToo(t *testing.T) {
 	const messages, size, bound, atOnce = 40, 512 << 10, 4 << 20, 4
 	for i := range messages {
 		msg := message.NewMessage(uuid.NewString(), make([]byte, size))
-		msg.Metadata.Set(contract.MetaPartitionKey, strconv.Itoa(i))
+		msg.Metadata.Set(envelope.MetaPartitionKey, strconv.Itoa(i))
 		require.NoError(t, publisher.Publish(topic, msg))
 	}
 	s := natsjs.NewSubscriber(conn, natsjs.SubscriberConfig{Consumer: "one", Bytes: bound, Logger: slog.New(slog.DiscardHandler)})

@@ -94,7 +94,7 @@ func (c *Conn) updateConsumer(ctx context.Context, stream string, config jetstre
 }
 
 func (c *Conn) compare(have *jetstream.ConsumerInfo, want jetstream.ConsumerConfig) comparison {
-	return consumerDifferences(have.Config, want, have.Paused, c.nc.MaxPayload()+envelope)
+	return consumerDifferences(have.Config, want, have.Paused, c.nc.MaxPayload()+deliveryOverhead)
 }
 
 // noteConsumer keeps what is left of a durable's differences, and whether it may be read.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/millrace/millrace/adapters/wire"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 const (
@@ -54,7 +54,7 @@ func (s ConsumerSpec) resolve() (stream string, config jetstream.ConsumerConfig,
 		return "", config, fmt.Errorf("consumer name %q has other characters than letters, digits, - and _", s.Name)
 	}
 	for _, filter := range s.Filters {
-		of, err := wire.StreamOf(filter)
+		of, err := envelope.StreamOf(filter)
 		if err != nil {
 			return "", config, fmt.Errorf("consumer %s: %w", s.Name, err)
 		}

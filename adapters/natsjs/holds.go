@@ -7,13 +7,13 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/millrace/millrace/adapters/wire"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // Holds reports whether the stream that takes topic has, or had until its retention let it go, the message with that ID at that
 // sequence. It is false for a stream that lost its tail or was made anew, whether or not another message has the place by now.
 func (p *Publisher) Holds(ctx context.Context, topic string, streamSequence uint64, messageID string) (bool, error) {
-	name, err := wire.StreamOf(topic)
+	name, err := envelope.StreamOf(topic)
 	if err != nil {
 		return false, err
 	}

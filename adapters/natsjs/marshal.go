@@ -7,15 +7,15 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/nats-io/nats.go"
 
-	"github.com/millrace/millrace/adapters/wire"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // ErrUnpublishable refuses a message that the broker could never take, or would change. Trying again is of no use.
-var ErrUnpublishable = wire.ErrUnpublishable
+var ErrUnpublishable = envelope.ErrUnpublishable
 
 // marshal gives a message its wire format.
 func marshal(topic string, msg *message.Message) (*nats.Msg, error) {
-	id, err := wire.Check(topic, msg)
+	id, err := envelope.Check(topic, msg.UUID, msg.Metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func marshal(topic string, msg *message.Message) (*nats.Msg, error) {
 		return nil, ErrUnpublishable.Because(err)
 	}
 	if id != "" {
-		m.Header.Set(wire.MessageID, id)
+		m.Header.Set(envelope.MetaDeduplicationID, id)
 	}
 	return m, nil
 }
@@ -38,11 +38,11 @@ func unmarshal(m *nats.Msg, place *nats.MsgMetadata) *message.Message {
 		switch {
 		case key == wnats.WatermillUUIDHdr:
 			name = strings.Join(values, ", ")
-		case !wire.Own(key):
+		case !envelope.BrokersOwn(key):
 			metadata[key] = strings.Join(values, ", ")
 		}
 	}
-	msg := message.NewMessage(wire.Identity(name, metadata, place.Stream, place.Sequence.Stream), m.Data)
+	msg := message.NewMessage(envelope.Identity(name, metadata, place.Stream, place.Sequence.Stream), m.Data)
 	msg.Metadata = metadata
 	return msg
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/nats-io/nats.go"
 
-	"github.com/millrace/millrace/adapters/wire"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 )
 
@@ -104,7 +104,7 @@ func (p *Publisher) PublishAsync(topic string, msg *message.Message, done func(s
 		p.flights.land(done, 0, err)
 		return
 	}
-	stream, err := wire.StreamOf(topic)
+	stream, err := envelope.StreamOf(topic)
 	if err != nil {
 		p.flights.land(done, 0, err)
 		return

@@ -13,7 +13,7 @@ import (
 
 	"github.com/millrace/millrace/adapters/natsjs"
 	"github.com/millrace/millrace/adapters/natsjs/natstest"
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 )
 
@@ -32,7 +32,7 @@ func TestKilledServerHasWhatItAcknowledged(t *testing.T) {
 	go func() { <-reached; server.Kill(); close(killed) }()
 	for i := range many {
 		msg := message.NewMessage(uuid.NewString(), []byte(strconv.Itoa(i)))
-		msg.Metadata.Set(contract.MetaPartitionKey, "k"+strconv.Itoa(i%1000))
+		msg.Metadata.Set(envelope.MetaPartitionKey, "k"+strconv.Itoa(i%1000))
 		answered.Add(1)
 		publisher.PublishAsync(topic, msg, func(sequence uint64, err error) {
 			defer answered.Done()

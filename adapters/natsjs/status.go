@@ -48,7 +48,7 @@ func (s *subscription) hear(m *nats.Msg) {
 func (s *subscription) isNarrow() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.limits.bytes > 0 && int64(s.limits.bytes) < s.conn.nc.MaxPayload()+envelope
+	return s.limits.bytes > 0 && int64(s.limits.bytes) < s.conn.nc.MaxPayload()+deliveryOverhead
 }
 
 // leave tells the broker that this inbox takes no more, and waits until everything that was under way has arrived.

@@ -7,11 +7,11 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // leastMessage is the largest message that a stream of ours must take: an event with its metadata.
-const leastMessage = contract.MaxBytes + 64<<10
+const leastMessage = envelope.MaxBytes + 64<<10
 
 // merge puts what we must have into a stream's configuration and leaves the rest as an operator set it: limits, which may keep a disk from
 // running full, and what changes where messages go on the way out.

@@ -9,14 +9,14 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/millrace/millrace/adapters/wire"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // The streams, each with the subjects below its own first token.
 const (
-	Events  = wire.Events
-	Poison  = wire.Poison
-	Requeue = wire.Requeue
+	Events  = envelope.StreamEvents
+	Poison  = envelope.StreamPoison
+	Requeue = envelope.StreamRequeue
 )
 
 // maxEvent refuses a foreign event so large that it could not be given up: what is said of a failure comes on top of it, and both must

@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/millrace/millrace/adapters/lane"
-	"github.com/millrace/millrace/adapters/wire"
-	"github.com/millrace/millrace/router/delivery"
+	"github.com/millrace/millrace/app/delivery"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 const (
@@ -202,13 +202,13 @@ func (s *subscription) pull() {
 	s.promised += space
 }
 
-// envelope is what the broker counts beside headers and payload: the subjects of a delivery.
-const envelope = 4 << 10
+// deliveryOverhead is what the broker counts beside headers and payload: the subjects of a delivery.
+const deliveryOverhead = 4 << 10
 
 // space is how many bytes one request may bring: a part of what may be held, so that others can be under way beside it. Nothing, where
 // the largest message would not fit: such a request comes back at once.
 func (s *subscription) space() int {
-	largest := int(s.conn.nc.MaxPayload()) + envelope
+	largest := int(s.conn.nc.MaxPayload()) + deliveryOverhead
 	most := max(s.config.Bytes, 2*largest)
 	space := most - s.outlet.Bytes() - s.promised
 	if space < largest {
@@ -270,7 +270,7 @@ func (s *subscription) receive(m *nats.Msg) {
 	s.mu.Unlock()
 	msg := unmarshal(m, place)
 	s.outlet.Take(&lane.Item{
-		Key:     wire.Key(msg.UUID, msg.Metadata),
+		Key:     envelope.Key(msg.UUID, msg.Metadata),
 		Message: msg,
 		Delivery: &delivery.Delivery{
 			Consumer:       s.spec.Name,

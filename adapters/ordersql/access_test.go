@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/app/order/command"
 	"github.com/millrace/millrace/app/principal"
@@ -29,8 +30,8 @@ func TestUserEventsEndTheAccessOfOlderTokensInWhateverOrderTheyCome(t *testing.T
 		id, changedAt := uuid.New(), time.Now()
 		token := principal.Principal{UserID: id, Role: principal.RoleAdmin, IssuedAt: changedAt.Add(-time.Minute)}
 
-		event := func(version int64, role principal.Role) (contract.Envelope, contract.User) {
-			return contract.Envelope{ID: uuid.NewString(), Source: contract.SourceUser, Key: id.String(), Sequence: version},
+		event := func(version int64, role principal.Role) (envelope.Envelope, contract.User) {
+			return envelope.Envelope{ID: uuid.NewString(), Source: contract.SourceUser, Key: id.String(), Sequence: version},
 				contract.User{ID: id.String(), Role: string(role), Version: version, UpdatedAt: changedAt}
 		}
 		recorded := func(version int64, role principal.Role) (principal.Principal, error) {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/adapters/sqldb"
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/order"
 	"github.com/millrace/millrace/app/order/command"
 	"github.com/millrace/millrace/app/order/query"
@@ -53,14 +53,14 @@ func (s *Store) Atomically(ctx context.Context, fn func(ctx context.Context, tx 
 
 // Apply implements command.Inbox.
 func (s *Store) Apply(
-	ctx context.Context, e contract.Envelope, effect func(ctx context.Context, tx command.Tx, late bool) error,
+	ctx context.Context, e envelope.Envelope, effect func(ctx context.Context, tx command.Tx, late bool) error,
 ) error {
 	return s.inbox.Apply(ctx, e, func(ctx context.Context, t *sqldb.Tx, late bool) error { return effect(ctx, s.tx(t), late) })
 }
 
 // ApplyInSteps implements command.Inbox.
 func (s *Store) ApplyInSteps(
-	ctx context.Context, e contract.Envelope, step func(ctx context.Context, tx command.Tx, late bool) (done bool, err error),
+	ctx context.Context, e envelope.Envelope, step func(ctx context.Context, tx command.Tx, late bool) (done bool, err error),
 ) error {
 	return s.inbox.ApplyInSteps(ctx, e, func(ctx context.Context, t *sqldb.Tx, late bool) (bool, error) {
 		return step(ctx, s.tx(t), late)

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/order/ordertest"
 	"github.com/millrace/millrace/router"
 )
@@ -40,19 +41,19 @@ func fixture(t *testing.T, url string) ordertest.Fixture {
 	require.NoError(t, inbox.Begin(t.Context(), true))
 	return ordertest.Fixture{
 		Store:     ordersql.NewStore(db, outbox, inbox),
-		Published: func(t *testing.T) []contract.Envelope { return published(t, outbox) },
+		Published: func(t *testing.T) []envelope.Envelope { return published(t, outbox) },
 	}
 }
 
 // published reads the whole outbox: no relay empties it here.
-func published(t *testing.T, outbox *sqldb.Outbox) (events []contract.Envelope) {
+func published(t *testing.T, outbox *sqldb.Outbox) (events []envelope.Envelope) {
 	t.Helper()
 	pending, _, err := outbox.Pending(t.Context(), router.Streams(), 0, 100_000)
 	require.NoError(t, err)
 	for _, p := range pending {
 		metadata, err := p.Metadata()
 		require.NoError(t, err)
-		events = append(events, contract.ParseEnvelope(p.MessageID, metadata, p.Payload))
+		events = append(events, envelope.Parse(p.MessageID, metadata, p.Payload))
 	}
 	return events
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/router"
 )
 
@@ -61,7 +61,9 @@ func (f *Failures) Failed(ctx context.Context, failure router.Failure, n int) (c
 }
 
 // failureID is what an event's failures are counted under. An ID is the publisher's: two sources may use the same.
-func failureID(e contract.Envelope) uuid.UUID { return uuid.NewSHA1(eventID(e.ID), []byte(e.Source)) }
+func failureID(e envelope.Envelope) uuid.UUID {
+	return uuid.NewSHA1(envelope.UUID(e.Source, e.ID), []byte(e.Source))
+}
 
 // GiveUp implements router.Failures. An event whose predecessors are still missing gives ErrEarly and is not given up before its turn,
 // unless the gap is the reason. Nor is an event that was applied after all.
@@ -77,7 +79,7 @@ func (f *Failures) GiveUp(ctx context.Context, failure router.Failure, count rou
 			return err
 		}
 		entry := Entry{
-			MessageID: id, Topic: contract.PoisonTopic(failure.Consumer), Key: failure.Event.Key,
+			MessageID: id, Topic: envelope.PoisonTopic(failure.Consumer), Key: failure.Event.Key,
 			Metadata: poisonMetadata(id, failure, count), Payload: failure.Event.Data,
 		}
 		omitted := omitMetadata(entry.Metadata)
@@ -85,7 +87,7 @@ func (f *Failures) GiveUp(ctx context.Context, failure router.Failure, count rou
 			entry.Payload, omitted = nil, append(omitted, "payload")
 		}
 		if len(omitted) > 0 {
-			entry.Metadata[router.MetaPoisonOmitted] = strings.Join(omitted, ", ")
+			entry.Metadata[envelope.MetaPoisonOmitted] = strings.Join(omitted, ", ")
 		}
 		return f.outbox.Add(ctx, tx, entry)
 	})

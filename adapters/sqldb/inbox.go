@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/router"
 )
@@ -60,7 +60,7 @@ func (in *Inbox) Begin(ctx context.Context, complete bool) error {
 
 // Apply stores effect together with e's place in the inbox. A repeat is nil without an effect. The error is ErrEarly for an event
 // whose predecessor is missing, ErrGap if that stays so.
-func (in *Inbox) Apply(ctx context.Context, e contract.Envelope, effect Effect) error {
+func (in *Inbox) Apply(ctx context.Context, e envelope.Envelope, effect Effect) error {
 	return in.ApplyInSteps(ctx, e, func(ctx context.Context, tx *Tx, late bool) (bool, error) {
 		return true, effect(ctx, tx, late)
 	})
@@ -70,7 +70,7 @@ func (in *Inbox) Apply(ctx context.Context, e contract.Envelope, effect Effect) 
 // repeats the steps: each must find out by itself what is left.
 //
 // The error is ErrUnfinished where ctx's time was up behind at least one step.
-func (in *Inbox) ApplyInSteps(ctx context.Context, e contract.Envelope, step Step) error {
+func (in *Inbox) ApplyInSteps(ctx context.Context, e envelope.Envelope, step Step) error {
 	for steps := 0; ; steps++ {
 		var (
 			done bool
@@ -92,7 +92,7 @@ func (in *Inbox) ApplyInSteps(ctx context.Context, e contract.Envelope, step Ste
 	}
 }
 
-func (in *Inbox) admit(ctx context.Context, tx *Tx, e contract.Envelope, step Step) (done bool, put, err error) {
+func (in *Inbox) admit(ctx context.Context, tx *Tx, e envelope.Envelope, step Step) (done bool, put, err error) {
 	if e.Sequence == 0 {
 		done, err = in.admitUnnumbered(ctx, tx, e, step)
 		return done, nil, err
@@ -153,7 +153,7 @@ func (in *Inbox) wait(ctx context.Context, tx *Tx, p place, at mark, sequence in
 }
 
 // admitUnnumbered tells events without a sequence apart by their ID.
-func (in *Inbox) admitUnnumbered(ctx context.Context, tx *Tx, e contract.Envelope, step Step) (done bool, err error) {
+func (in *Inbox) admitUnnumbered(ctx context.Context, tx *Tx, e envelope.Envelope, step Step) (done bool, err error) {
 	seen, err := unnumberedOf(in.cfg.Consumer, e).seen(ctx, tx)
 	if err != nil || seen {
 		return true, err
@@ -170,17 +170,8 @@ type unnumbered struct {
 	id               uuid.UUID
 }
 
-func unnumberedOf(consumer string, e contract.Envelope) unnumbered {
-	return unnumbered{consumer, fit(e.Source), eventID(e.ID)}
-}
-
-// eventID is the 16 bytes of an event's ID. Broker adapters give every message a UUID; any other ID is turned into a name-based one, the
-// same each time.
-func eventID(id string) uuid.UUID {
-	if u, err := uuid.Parse(id); err == nil {
-		return u
-	}
-	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(id))
+func unnumberedOf(consumer string, e envelope.Envelope) unnumbered {
+	return unnumbered{consumer, fit(e.Source), envelope.UUID(e.Source, e.ID)}
 }
 
 func (u unnumbered) seen(ctx context.Context, tx *Tx) (bool, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/router"
 )
@@ -62,15 +63,15 @@ func newKeeper(t *testing.T, db *sqldb.DB, take bool) *keeper {
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // event is number sequence of key, with an ID that is always the same.
-func event(key string, sequence int64) contract.Envelope {
-	return contract.Envelope{
+func event(key string, sequence int64) envelope.Envelope {
+	return envelope.Envelope{
 		ID: uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, key, sequence)).String(), Type: contract.TypeUserUpdated,
 		Source: contract.SourceUser, Key: key, Sequence: sequence, Data: []byte(`{}`),
 	}
 }
 
 // apply writes the event's sequence down as a row, so that a second effect of it would be a duplicate.
-func (k *keeper) apply(e contract.Envelope) (late bool, err error) {
+func (k *keeper) apply(e envelope.Envelope) (late bool, err error) {
 	err = k.inbox.Apply(k.t.Context(), e, func(ctx context.Context, tx *sqldb.Tx, l bool) error {
 		late = l
 		return insert(int(e.Sequence))(ctx, tx)
@@ -79,7 +80,7 @@ func (k *keeper) apply(e contract.Envelope) (late bool, err error) {
 }
 
 // look has e come back every half minute for d, and be put back each time.
-func (k *keeper) look(e contract.Envelope, d time.Duration) {
+func (k *keeper) look(e envelope.Envelope, d time.Duration) {
 	for end := k.clock.now().Add(d); k.clock.now().Before(end); {
 		_, err := k.apply(e)
 		require.ErrorIs(k.t, err, sqldb.ErrEarly)
@@ -89,9 +90,9 @@ func (k *keeper) look(e contract.Envelope, d time.Duration) {
 
 func (k *keeper) applied() int { return count(k.t, k.db, "SELECT COUNT(*) FROM things") }
 
-func (k *keeper) failure(e contract.Envelope, round int) router.Failure {
+func (k *keeper) failure(e envelope.Envelope, round int) router.Failure {
 	return router.Failure{
-		Consumer: consumer, Event: e, Metadata: e.Metadata(), Subject: contract.Topic(e.Type), Round: round, Reason: "it broke",
+		Consumer: consumer, Event: e, Metadata: e.Metadata(), Subject: envelope.Topic(e.Type), Round: round, Reason: "it broke",
 	}
 }
 
@@ -150,8 +151,8 @@ func TestShuffledRedeliveriesAreAppliedOnceAndInOrder(t *testing.T) {
 
 func TestFailedEffectDoesNotAdvance(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
-		err := k.inbox.Apply(t.Context(), event("a", 1), func(context.Context, *sqldb.Tx, bool) error { return contract.ErrUndecodable })
-		require.ErrorIs(t, err, contract.ErrUndecodable)
+		err := k.inbox.Apply(t.Context(), event("a", 1), func(context.Context, *sqldb.Tx, bool) error { return envelope.ErrUndecodable })
+		require.ErrorIs(t, err, envelope.ErrUndecodable)
 		_, err = k.apply(event("a", 1))
 		require.NoError(t, err)
 		require.Equal(t, 1, k.applied())
@@ -271,7 +272,7 @@ func TestStepsAdvanceTheInboxWithTheLast(t *testing.T) {
 			return k.inbox.ApplyInSteps(t.Context(), event("a", 1), func(ctx context.Context, tx *sqldb.Tx, _ bool) (bool, error) {
 				next := count(t, k.db, "SELECT COUNT(*) FROM things") + 1
 				if next == fail {
-					return false, contract.ErrUndecodable
+					return false, envelope.ErrUndecodable
 				}
 				step = next
 				return next == 5, insert(next)(ctx, tx)
@@ -360,7 +361,7 @@ func TestEventsOfTwoSourcesWithOneIDAreTwo(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		one, other := event("a", 1), event("a", 1)
 		other.Source = "/elsewhere"
-		for _, e := range []contract.Envelope{one, other} {
+		for _, e := range []envelope.Envelope{one, other} {
 			c, err := k.failures.Failed(t.Context(), k.failure(e, 0), 1)
 			require.NoError(t, err)
 			require.Equal(t, 1, c.Attempts)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/correlation"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/router"
 )
 
@@ -52,7 +53,7 @@ func (m Entry) size() int {
 }
 
 // Publish stores e as event number sequence of its aggregate. Correlation and causation come from ctx. The error is
-// contract.ErrTooLarge for an event that the broker could not take.
+// envelope.ErrTooLarge for an event that the broker could not take.
 func (o *Outbox) Publish(ctx context.Context, tx *Tx, sequence int64, e contract.Event) error {
 	data, err := json.Marshal(e)
 	if err != nil {
@@ -62,26 +63,26 @@ func (o *Outbox) Publish(ctx context.Context, tx *Tx, sequence int64, e contract
 	trace := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, trace)
 	id := o.cfg.NewID()
-	envelope := contract.Envelope{
+	published := envelope.Envelope{
 		ID: id.String(), Type: e.Type(), Source: o.cfg.Source, Key: e.Key(), Sequence: sequence,
 		Time:          o.cfg.Now().UTC().Truncate(time.Microsecond),
-		CorrelationID: ids.Correlation, CausationID: ids.Causation, Traceparent: trace.Get(contract.MetaTraceparent), Data: data,
+		CorrelationID: ids.Correlation, CausationID: ids.Causation, Traceparent: trace.Get(envelope.MetaTraceparent), Data: data,
 	}
 	entry := Entry{
-		MessageID: id, Topic: contract.Topic(e.Type()), Key: e.Key(), Sequence: sequence, Metadata: envelope.Metadata(), Payload: data,
+		MessageID: id, Topic: envelope.Topic(e.Type()), Key: e.Key(), Sequence: sequence, Metadata: published.Metadata(), Payload: data,
 	}
-	if entry.size() > contract.MaxBytes {
-		return contract.ErrTooLarge
+	if entry.size() > envelope.MaxBytes {
+		return envelope.ErrTooLarge
 	}
 	return o.Add(ctx, tx, entry)
 }
 
-// maxEntry is what a broker with its default limit of 1 MiB surely takes. It is more than contract.MaxBytes, because a poison
+// maxEntry is what a broker with its default limit of 1 MiB surely takes. It is more than envelope.MaxBytes, because a poison
 // message is its event and what is to be said of it.
 const maxEntry = 960 << 10
 
 // Add stores m with tx. Metadata that a broker refuses is quoted: the row would wait for ever, and nobody could take it away. The error is
-// contract.ErrTooLarge for a message that the broker could not take.
+// envelope.ErrTooLarge for a message that the broker could not take.
 func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
 	if !router.IsTopic(m.Topic) {
 		return fmt.Errorf("no stream takes the topic %q", m.Topic) // no relay would ever read the row
@@ -90,7 +91,7 @@ func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
 		m.Metadata = Publishable(m.Metadata)
 	}
 	if m.size() > maxEntry {
-		return contract.ErrTooLarge
+		return envelope.ErrTooLarge
 	}
 	var err error
 	if m.encoded, err = json.Marshal(m.Metadata); err != nil {

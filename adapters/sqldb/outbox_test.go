@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/correlation"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/router"
 )
 
@@ -58,12 +59,12 @@ func TestEventIsStoredByteForByteWithItsEnvelope(t *testing.T) {
 		require.Equal(t, "events.order.placed.v1", rows[0].Topic)
 		metadata, err := rows[0].Metadata()
 		require.NoError(t, err)
-		e := contract.ParseEnvelope(rows[0].MessageID, metadata, rows[0].Payload)
-		require.Equal(t, contract.Envelope{
+		e := envelope.Parse(rows[0].MessageID, metadata, rows[0].Payload)
+		require.Equal(t, envelope.Envelope{
 			ID: rows[0].MessageID, Type: contract.TypeOrderPlaced, Source: contract.SourceOrder, Key: "o-1", Sequence: 3, Time: k.clock.now(),
 			CorrelationID: "c-1", CausationID: "e-0", Data: want,
 		}, e)
-		require.Equal(t, rows[0].MessageID, metadata[contract.MetaID])
+		require.Equal(t, rows[0].MessageID, metadata[envelope.MetaID])
 	})
 }
 
@@ -71,7 +72,7 @@ func TestCommitWakesTheRelayAndARollbackDoesNot(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		err := k.db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
 			require.NoError(t, k.outbox.Publish(ctx, tx, 1, contract.OrderDeleted{}))
-			return contract.ErrUndecodable
+			return envelope.ErrUndecodable
 		})
 		require.Error(t, err)
 		require.Empty(t, k.pending())
@@ -92,9 +93,9 @@ func TestCommitWakesTheRelayAndARollbackDoesNot(t *testing.T) {
 func TestEventThatNoBrokerTakesIsRefused(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		err := k.db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
-			return k.outbox.Publish(ctx, tx, 1, contract.OrderCancelled{Reason: strings.Repeat("x", contract.MaxBytes)})
+			return k.outbox.Publish(ctx, tx, 1, contract.OrderCancelled{Reason: strings.Repeat("x", envelope.MaxBytes)})
 		})
-		require.ErrorIs(t, err, contract.ErrTooLarge)
+		require.ErrorIs(t, err, envelope.ErrTooLarge)
 		require.Empty(t, k.pending())
 	})
 }
@@ -218,7 +219,7 @@ func TestPoisonMessageCarriesEverything(t *testing.T) {
 		e := event("a", 1)
 		f := k.failure(e, 2)
 		f.Stack, f.Reason = "goroutine 1\n\tmain.go:1", "first line\nsecond line"
-		delete(f.Metadata, contract.MetaID)
+		delete(f.Metadata, envelope.MetaID)
 		f.Metadata["custom"] = "kept"
 		require.NoError(t, k.giveUp(f))
 		row := k.pending()[0]
@@ -228,14 +229,14 @@ func TestPoisonMessageCarriesEverything(t *testing.T) {
 		require.Equal(t, []byte(`{}`), row.Payload)
 		m, err := row.Metadata()
 		require.NoError(t, err)
-		require.Equal(t, id.String(), m[router.MetaPoisonID])
-		require.Equal(t, id.String(), m[router.MetaDeduplicationID])
-		require.Equal(t, e.ID, m[contract.MetaID], "an ID made from the message's place goes with it")
-		require.Equal(t, "first line second line", m[router.MetaPoisonReason])
-		require.Equal(t, `"goroutine 1\n\tmain.go:1"`, m[router.MetaPoisonStack])
-		require.Equal(t, "1", m[router.MetaPoisonAttempts])
-		require.Equal(t, "events.user.updated.v1", m[router.MetaPoisonSubject])
-		require.Equal(t, consumer, m[router.MetaPoisonConsumer])
+		require.Equal(t, id.String(), m[envelope.MetaPoisonID])
+		require.Equal(t, id.String(), m[envelope.MetaDeduplicationID])
+		require.Equal(t, e.ID, m[envelope.MetaID], "an ID made from the message's place goes with it")
+		require.Equal(t, "first line second line", m[envelope.MetaPoisonReason])
+		require.Equal(t, `"goroutine 1\n\tmain.go:1"`, m[envelope.MetaPoisonStack])
+		require.Equal(t, "1", m[envelope.MetaPoisonAttempts])
+		require.Equal(t, "events.user.updated.v1", m[envelope.MetaPoisonSubject])
+		require.Equal(t, consumer, m[envelope.MetaPoisonConsumer])
 		require.Equal(t, "kept", m["custom"])
 		require.NotEqual(t, uuid.Nil, id)
 	})
@@ -255,9 +256,9 @@ func TestPoisonMessageIsOneThatEveryBrokerTakes(t *testing.T) {
 		require.Equal(t, `"a\x00b"`, m["zero"])
 		require.Equal(t, `" a"`, m["blank"])
 		require.Equal(t, "kept", m["odd+key"])
-		require.Equal(t, `"\xff"`, m["bytes"])
+		require.Equal(t, `"\xff"`, m["millrace-bytes"])
 		require.Equal(t, "kept", m["a%2Fb"])
-		require.Equal(t, "payload", m[router.MetaPoisonOmitted])
+		require.Equal(t, "payload", m[envelope.MetaPoisonOmitted])
 		require.Empty(t, row.Payload, "what no broker could take stays in its stream")
 	})
 }
@@ -279,8 +280,8 @@ func TestPoisonMessageKeepsAsMuchMetadataAsABrokerTakes(t *testing.T) {
 		require.NotContains(t, m, "millrace-bytes", "no prefix makes it ours")
 		require.Len(t, m["text"], 50<<10)
 		require.Equal(t, "kept", m["small"])
-		require.Equal(t, "metadata", m[router.MetaPoisonOmitted])
-		require.Equal(t, f.Event.ID, m[contract.MetaID])
+		require.Equal(t, "metadata", m[envelope.MetaPoisonOmitted])
+		require.Equal(t, f.Event.ID, m[envelope.MetaID])
 		require.Equal(t, k.pending()[0].Payload, []byte(f.Event.Data))
 	})
 }

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // place is where the events of one key stand for one consumer.
@@ -46,7 +46,7 @@ const (
 )
 
 // placeOf is where the events of e's key stand.
-func placeOf(consumer string, e contract.Envelope) place {
+func placeOf(consumer string, e envelope.Envelope) place {
 	return place{consumer, fit(e.Source), fit(e.Key)}
 }
 

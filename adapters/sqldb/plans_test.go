@@ -14,6 +14,7 @@ import (
 
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/idempotency"
 	"github.com/millrace/millrace/app/limit"
 	"github.com/millrace/millrace/router"
@@ -38,7 +39,7 @@ func (k *keeper) operations(t *testing.T) []operation {
 		return func(ctx context.Context) error { return k.db.Atomically(ctx, fn) }
 	}
 	effect := func(context.Context, *sqldb.Tx, bool) error { return nil }
-	apply := func(e contract.Envelope) func(context.Context) error {
+	apply := func(e envelope.Envelope) func(context.Context) error {
 		return func(ctx context.Context) error {
 			if err := k.inbox.Apply(ctx, e, effect); !errors.Is(err, sqldb.ErrEarly) {
 				return err

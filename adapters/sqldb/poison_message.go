@@ -10,42 +10,39 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/router"
 )
 
 // PoisonID is the ID of what a consumer gave up in a round: the same whenever it is given up again.
-func PoisonID(consumer string, e contract.Envelope, round int) uuid.UUID {
+func PoisonID(consumer string, e envelope.Envelope, round int) uuid.UUID {
 	return uuid.NewSHA1(failureID(e), []byte(consumer+"/"+strconv.Itoa(round)))
 }
 
-// Limits in bytes, so that a poison message always fits where its event did.
-const (
-	maxReason = 1024
-	maxStack  = 4096
-)
+// maxStack bounds a stack in bytes, so that a poison message always fits where its event did.
+const maxStack = 4096
 
 func poisonMetadata(id uuid.UUID, failure router.Failure, count router.Count) map[string]string {
 	m := Publishable(failure.Metadata)
-	m[router.MetaDeduplicationID] = id.String()
-	m[router.MetaPoisonID] = id.String()
-	m[router.MetaPoisonConsumer] = failure.Consumer
-	m[router.MetaPoisonSubject] = failure.Subject
-	m[router.MetaPoisonReason] = clip(strings.Join(strings.Fields(failure.Reason), " "), maxReason)
-	m[router.MetaPoisonAttempts] = strconv.Itoa(count.Attempts)
-	m[router.MetaPoisonFirst] = count.First.UTC().Format(time.RFC3339Nano)
-	m[router.MetaPoisonLast] = count.Last.UTC().Format(time.RFC3339Nano)
-	delete(m, router.MetaRound) // but for what was requeued it is a claim
+	m[envelope.MetaDeduplicationID] = id.String()
+	m[envelope.MetaPoisonID] = id.String()
+	m[envelope.MetaPoisonConsumer] = failure.Consumer
+	m[envelope.MetaPoisonSubject] = failure.Subject
+	m[envelope.MetaPoisonReason] = clip(strings.Join(strings.Fields(failure.Reason), " "), envelope.MaxReason)
+	m[envelope.MetaPoisonAttempts] = strconv.Itoa(count.Attempts)
+	m[envelope.MetaPoisonFirst] = count.First.UTC().Format(time.RFC3339Nano)
+	m[envelope.MetaPoisonLast] = count.Last.UTC().Format(time.RFC3339Nano)
+	delete(m, envelope.MetaRound) // but for what was requeued it is a claim
 	if failure.Round > 0 {
-		m[router.MetaRound] = strconv.Itoa(failure.Round)
+		m[envelope.MetaRound] = strconv.Itoa(failure.Round)
 	}
-	delete(m, router.MetaPoisonOmitted)
-	delete(m, router.MetaPoisonStack)
+	delete(m, envelope.MetaPoisonOmitted)
+	delete(m, envelope.MetaPoisonStack)
 	if failure.Stack != "" {
-		m[router.MetaPoisonStack] = clip(strconv.Quote(clip(failure.Stack, maxStack/2)), maxStack)
+		m[envelope.MetaPoisonStack] = clip(strconv.Quote(clip(failure.Stack, maxStack/2)), maxStack)
 	}
-	if m[contract.MetaID] == "" { // the broker's adapter made the ID from the message's place in a stream that it now leaves
-		m[contract.MetaID] = failure.Event.ID
+	if m[envelope.MetaID] == "" { // the broker's adapter made the ID from the message's place in a stream that it now leaves
+		m[envelope.MetaID] = failure.Event.ID
 	}
 	return m
 }
@@ -66,8 +63,8 @@ const maxMetadata = 60 << 10
 
 // written are the keys that poisonMetadata writes, each value of which is short.
 var written = []string{
-	router.MetaDeduplicationID, router.MetaPoisonID, router.MetaPoisonConsumer, router.MetaPoisonSubject, router.MetaPoisonReason,
-	router.MetaPoisonAttempts, router.MetaPoisonFirst, router.MetaPoisonLast, router.MetaPoisonStack, router.MetaRound,
+	envelope.MetaDeduplicationID, envelope.MetaPoisonID, envelope.MetaPoisonConsumer, envelope.MetaPoisonSubject, envelope.MetaPoisonReason,
+	envelope.MetaPoisonAttempts, envelope.MetaPoisonFirst, envelope.MetaPoisonLast, envelope.MetaPoisonStack, envelope.MetaRound,
 }
 
 // omitMetadata takes foreign values out of m, the longest first and those of the envelope last, until a broker takes the others. It

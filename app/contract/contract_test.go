@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 )
 
@@ -69,7 +70,7 @@ func TestEventsKeepTheirBytes(t *testing.T) {
 		require.Equal(t, golden(t, name+".json"), string(data), name)
 		typ, _, _ := strings.Cut(name, "-")
 		require.Equal(t, typ, event.Type())
-		require.Equal(t, "events."+typ, contract.Topic(event.Type()))
+		require.Equal(t, "events."+typ, envelope.Topic(event.Type()))
 	}
 	require.Equal(t, someUser().ID, contract.UserDeleted{User: someUser()}.Key())
 	require.Equal(t, someOrder().ID, contract.OrderDeleted{Order: someOrder()}.Key())
@@ -88,7 +89,7 @@ func TestNoEventCarriesPersonalData(t *testing.T) {
 
 func decodes[T contract.Event](t *testing.T, name string, want T) {
 	t.Helper()
-	got, err := contract.Decode[T](contract.Envelope{Data: []byte(golden(t, name+".json"))})
+	got, err := contract.Decode[T](envelope.Envelope{Data: []byte(golden(t, name+".json"))})
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 }
@@ -107,19 +108,19 @@ func TestGoldenEventsDecode(t *testing.T) {
 
 func TestDecode(t *testing.T) {
 	t.Parallel()
-	got, err := contract.Decode[contract.UserUpdated](contract.Envelope{Data: []byte(`{"id":"x","role":"user","colour":"red","version":9}`)})
+	got, err := contract.Decode[contract.UserUpdated](envelope.Envelope{Data: []byte(`{"id":"x","role":"user","colour":"red","version":9}`)})
 	require.NoError(t, err, "types gain fields")
 	require.Equal(t, contract.UserUpdated{User: contract.User{ID: "x", Role: "user", Version: 9}}, got)
 
 	for _, data := range []string{``, `{`, `[]`, `"x"`, `{"version":"nine"}`, `{"created_at":"yesterday"}`, "\xff"} {
-		_, err := contract.Decode[contract.UserUpdated](contract.Envelope{Data: []byte(data)})
-		require.ErrorIs(t, err, contract.ErrUndecodable, data)
+		_, err := contract.Decode[contract.UserUpdated](envelope.Envelope{Data: []byte(data)})
+		require.ErrorIs(t, err, envelope.ErrUndecodable, data)
 		require.Equal(t, fault.Invalid, fault.KindOf(err), "it is never retried")
 	}
 }
 
-func envelope() contract.Envelope {
-	return contract.Envelope{
+func someEnvelope() envelope.Envelope {
+	return envelope.Envelope{
 		ID: "0195a1f3-2b1d-7a00-b111-5d2c7e9f0a02", Type: contract.TypeOrderPlaced, Source: contract.SourceOrder,
 		Key: "0195a1f3-2b1c-7f00-8a11-5d2c7e9f0a01", Sequence: 42, Time: cancelled, CorrelationID: "request-1",
 		CausationID: "0195a1f3-2b1d-7a00-b111-5d2c7e9f0a03", Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -129,11 +130,11 @@ func envelope() contract.Envelope {
 
 func TestMetadataKeepsItsBytes(t *testing.T) {
 	t.Parallel()
-	bare := contract.Envelope{
-		ID: envelope().ID, Type: contract.TypeOrderPlaced, Source: contract.SourceOrder, Key: envelope().Key,
+	bare := envelope.Envelope{
+		ID: someEnvelope().ID, Type: contract.TypeOrderPlaced, Source: contract.SourceOrder, Key: someEnvelope().Key,
 		Time: cancelled.In(time.FixedZone("", 3600)),
 	}
-	for name, e := range map[string]contract.Envelope{"metadata.json": envelope(), "metadata-bare.json": bare} {
+	for name, e := range map[string]envelope.Envelope{"metadata.json": someEnvelope(), "metadata-bare.json": bare} {
 		encoded, err := json.MarshalIndent(e.Metadata(), "", "  ")
 		require.NoError(t, err)
 		require.Equal(t, golden(t, name), string(encoded), name)
@@ -142,27 +143,27 @@ func TestMetadataKeepsItsBytes(t *testing.T) {
 
 func TestEnvelopeComesBackFromItsMetadata(t *testing.T) {
 	t.Parallel()
-	e := envelope()
-	require.Equal(t, e, contract.ParseEnvelope(e.ID, e.Metadata(), e.Data))
+	e := someEnvelope()
+	require.Equal(t, e, envelope.Parse(e.ID, e.Metadata(), e.Data))
 }
 
 func TestParseEnvelopeTakesWhatAForeignPublisherSends(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		metadata map[string]string
-		want     contract.Envelope
+		want     envelope.Envelope
 	}{
-		"nothing":               {nil, contract.Envelope{ID: "x"}},
-		"a subject alone":       {map[string]string{"ce-subject": "k"}, contract.Envelope{ID: "x", Key: "k"}},
-		"a key beats a subject": {map[string]string{"ce-subject": "s", "ce-partitionkey": "k"}, contract.Envelope{ID: "x", Key: "k"}},
-		"a short sequence":      {map[string]string{"ce-sequence": "7"}, contract.Envelope{ID: "x", Sequence: 7}},
-		"a sequence of letters": {map[string]string{"ce-sequence": "seven"}, contract.Envelope{ID: "x"}},
-		"a negative sequence":   {map[string]string{"ce-sequence": "-7"}, contract.Envelope{ID: "x"}},
+		"nothing":               {nil, envelope.Envelope{ID: "x"}},
+		"a subject alone":       {map[string]string{"ce-subject": "k"}, envelope.Envelope{ID: "x", Key: "k"}},
+		"a key beats a subject": {map[string]string{"ce-subject": "s", "ce-partitionkey": "k"}, envelope.Envelope{ID: "x", Key: "k"}},
+		"a short sequence":      {map[string]string{"ce-sequence": "7"}, envelope.Envelope{ID: "x", Sequence: 7}},
+		"a sequence of letters": {map[string]string{"ce-sequence": "seven"}, envelope.Envelope{ID: "x"}},
+		"a negative sequence":   {map[string]string{"ce-sequence": "-7"}, envelope.Envelope{ID: "x"}},
 		"a time of another zone": {
-			map[string]string{"ce-time": "2026-03-01T12:00:00.123456+01:00"}, contract.Envelope{ID: "x", Time: created},
+			map[string]string{"ce-time": "2026-03-01T12:00:00.123456+01:00"}, envelope.Envelope{ID: "x", Time: created},
 		},
-		"a time that is none": {map[string]string{"ce-time": "noon"}, contract.Envelope{ID: "x"}},
+		"a time that is none": {map[string]string{"ce-time": "noon"}, envelope.Envelope{ID: "x"}},
 	} {
-		require.Equal(t, c.want, contract.ParseEnvelope("x", c.metadata, nil), name)
+		require.Equal(t, c.want, envelope.Parse("x", c.metadata, nil), name)
 	}
 }

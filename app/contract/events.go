@@ -1,4 +1,4 @@
-// Package contract is what Millrace publishes: the events, their envelope, and nothing of how they are stored or sent.
+// Package contract is what Millrace publishes: the events, and nothing of how they are stored or sent.
 // Published types only ever gain optional fields; golden files pin their bytes. No event carries an e-mail address, a name or a
 // note, because what is published cannot be erased.
 package contract
@@ -6,6 +6,8 @@ package contract
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // Sources of events.
@@ -125,11 +127,11 @@ func (OrderCancelled) Type() string { return TypeOrderCancelled }
 func (OrderDeleted) Type() string { return TypeOrderDeleted }
 
 // Decode reads e's payload as the event type T. Unknown fields are passed over, since types gain fields. The error is
-// ErrUndecodable.
-func Decode[T Event](e Envelope) (T, error) {
+// envelope.ErrUndecodable.
+func Decode[T Event](e envelope.Envelope) (T, error) {
 	var event T
 	if err := json.Unmarshal(e.Data, &event); err != nil {
-		return event, ErrUndecodable.Because(err)
+		return event, envelope.ErrUndecodable.Because(err)
 	}
 	return event, nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 func FuzzEnvelope(f *testing.F) {
@@ -16,14 +17,14 @@ func FuzzEnvelope(f *testing.F) {
 	f.Add("", "", "", "", "-1", "noon")
 	f.Add("x", "\x00", "\xff", "", "99999999999999999999", "9999-12-31T23:59:59.999999999+23:59")
 	f.Fuzz(func(t *testing.T, id, kind, source, key, sequence, at string) {
-		e := contract.ParseEnvelope(id, map[string]string{
-			contract.MetaType: kind, contract.MetaSource: source, contract.MetaPartitionKey: key, contract.MetaSequence: sequence,
-			contract.MetaTime: at,
+		e := envelope.Parse(id, map[string]string{
+			envelope.MetaType: kind, envelope.MetaSource: source, envelope.MetaPartitionKey: key, envelope.MetaSequence: sequence,
+			envelope.MetaTime: at,
 		}, nil)
 		if e.Sequence < 0 {
 			t.Fatalf("sequence %q is read as %d", sequence, e.Sequence)
 		}
-		if again := contract.ParseEnvelope(id, e.Metadata(), nil); !e.Time.IsZero() && e.Time.Year() < 10_000 && !reflect.DeepEqual(e, again) {
+		if again := envelope.Parse(id, e.Metadata(), nil); !e.Time.IsZero() && e.Time.Year() < 10_000 && !reflect.DeepEqual(e, again) {
 			t.Fatalf("%+v comes back as %+v", e, again)
 		}
 	})
@@ -58,9 +59,9 @@ func FuzzPayload(f *testing.F) {
 // decoded asks that data is refused as what it is, or read so that it says the same when it is written again.
 func decoded[T contract.Event](t *testing.T, data []byte) {
 	t.Helper()
-	event, err := contract.Decode[T](contract.Envelope{Data: data})
+	event, err := contract.Decode[T](envelope.Envelope{Data: data})
 	if err != nil {
-		if !errors.Is(err, contract.ErrUndecodable) {
+		if !errors.Is(err, envelope.ErrUndecodable) {
 			t.Fatalf("%q: %v", data, err)
 		}
 		return
@@ -69,7 +70,7 @@ func decoded[T contract.Event](t *testing.T, data []byte) {
 	if err != nil {
 		return // a year beyond 9999 can be read and not written
 	}
-	again, err := contract.Decode[T](contract.Envelope{Data: written})
+	again, err := contract.Decode[T](envelope.Envelope{Data: written})
 	if err != nil || again.Key() != event.Key() {
 		t.Fatalf("%q comes back as %q: %v", data, written, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // UserChange is a change of an account, as an event of the user service tells of it: older access tokens no longer say what is true.
@@ -19,7 +20,7 @@ func UserChangeOf(r Record) (change UserChange, ok bool) {
 	if !changed || r.Metadata[MetaMismatch] != "" || r.Source != contract.SourceUser {
 		return UserChange{}, false
 	}
-	event, err := contract.Decode[contract.UserUpdated](contract.Envelope{Data: r.Data})
+	event, err := contract.Decode[contract.UserUpdated](envelope.Envelope{Data: r.Data})
 	if err != nil || event.Key() != r.Key {
 		return UserChange{}, false
 	}

@@ -6,11 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Widths of what a store keeps in columns of its own.
-const (
-	attributeMax = 255
-	reasonMax    = 2048
-)
+// attributeMax is the width of what a store keeps in columns of its own, in bytes.
+const attributeMax = 255
 
 // clip shortens s to limit bytes, without cutting a character. What it cut ends in a hash of the whole, so that two long values that
 // begin alike stay two.

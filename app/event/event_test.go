@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
 )
 
@@ -25,8 +25,8 @@ func TestRecordTakesTheTypeFromTheSubjectWhereItIsMissing(t *testing.T) {
 		metadata map[string]string
 		want     string
 	}{
-		"carried":          {"events.order.placed.v1", map[string]string{contract.MetaType: "order.placed.v1"}, "order.placed.v1"},
-		"carried alone":    {"", map[string]string{contract.MetaType: "own.type"}, "own.type"},
+		"carried":          {"events.order.placed.v1", map[string]string{envelope.MetaType: "order.placed.v1"}, "order.placed.v1"},
+		"carried alone":    {"", map[string]string{envelope.MetaType: "own.type"}, "own.type"},
 		"from the subject": {"events.order.placed.v1", nil, "order.placed.v1"},
 		"requeued":         {"requeue.event-history", nil, ""},
 		"no subject":       {"", nil, ""},
@@ -40,7 +40,7 @@ func TestRecordTakesTheTypeFromTheSubjectWhereItIsMissing(t *testing.T) {
 func TestRecordOfAnIDThatIsNoUUIDIsTheSameEachTime(t *testing.T) {
 	t.Parallel()
 	record := func(id, source string) uuid.UUID {
-		return event.NewRecord(event.Message{ID: id, Metadata: map[string]string{contract.MetaSource: source}}, now).ID
+		return event.NewRecord(event.Message{ID: id, Metadata: map[string]string{envelope.MetaSource: source}}, now).ID
 	}
 	require.Equal(t, record("A-1", "/a"), record("A-1", "/a"))
 	require.NotEqual(t, record("A-1", "/a"), record("A-2", "/a"))
@@ -51,7 +51,7 @@ func TestRecordOfAnIDThatIsNoUUIDIsTheSameEachTime(t *testing.T) {
 func TestLongAttributesAreClippedAndStayDifferent(t *testing.T) {
 	t.Parallel()
 	source := func(s string) string {
-		return event.NewRecord(event.Message{Metadata: map[string]string{contract.MetaSource: s}}, now).Source
+		return event.NewRecord(event.Message{Metadata: map[string]string{envelope.MetaSource: s}}, now).Source
 	}
 	for _, base := range []string{strings.Repeat("a", 255), strings.Repeat("ü", 127), strings.Repeat("\xff", 255)} {
 		require.Equal(t, base, source(base), "what fits stays")
@@ -65,10 +65,10 @@ func TestLongAttributesAreClippedAndStayDifferent(t *testing.T) {
 func TestTimesThatRFC3339CannotWriteAreReplaced(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"", "soon", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00"} {
-		r := event.NewRecord(event.Message{Metadata: map[string]string{contract.MetaTime: s}}, now)
+		r := event.NewRecord(event.Message{Metadata: map[string]string{envelope.MetaTime: s}}, now)
 		require.Equal(t, now, r.Time, s)
 	}
-	r := event.NewRecord(event.Message{Metadata: map[string]string{contract.MetaTime: "1999-12-31T23:59:59+01:00"}}, now)
+	r := event.NewRecord(event.Message{Metadata: map[string]string{envelope.MetaTime: "1999-12-31T23:59:59+01:00"}}, now)
 	require.Equal(t, time.Date(1999, 12, 31, 22, 59, 59, 0, time.UTC), r.Time)
 }
 
@@ -114,7 +114,7 @@ func TestRequeueIsDecidedOnce(t *testing.T) {
 func TestFingerprintIsOfTheKindOfFailure(t *testing.T) {
 	t.Parallel()
 	of := func(consumer, eventType, reason string) string {
-		m := event.Message{Metadata: map[string]string{contract.MetaType: eventType}}
+		m := event.Message{Metadata: map[string]string{envelope.MetaType: eventType}}
 		return event.NewPoison(m, event.GivenUp{Consumer: consumer, Reason: reason}, now).Fingerprint
 	}
 	base := of("c", "t", `order 0195a1f0-7c1d-7e64-9a43-0d6f1b7c2e98 not found after 3 attempts: "SKU-1" at 'x'`)

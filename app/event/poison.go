@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 )
 
@@ -74,16 +74,16 @@ type GivenUp struct {
 // NewPoison makes the poison message of m. It refuses nothing, because there is no poison queue behind the poison queue: a message without
 // an ID gets one, the same for each redelivery, and what is too long is clipped.
 func NewPoison(m Message, g GivenUp, now time.Time) Poison {
-	e := contract.ParseEnvelope(m.ID, m.Metadata, m.Data)
+	e := envelope.Parse(m.ID, m.Metadata, m.Data)
 	p := Poison{
 		Status:       StatusOpen,
 		Consumer:     clip(g.Consumer, attributeMax),
 		Type:         clip(typeOf(e.Type, g.Subject), attributeMax),
 		Source:       clip(e.Source, attributeMax),
 		Key:          clip(e.Key, attributeMax),
-		EventID:      eventID(e),
+		EventID:      envelope.UUID(e.Source, e.ID),
 		Subject:      clip(g.Subject, attributeMax),
-		Reason:       clip(g.Reason, reasonMax),
+		Reason:       clip(g.Reason, envelope.MaxReason),
 		Attempts:     max(g.Attempts, 0),
 		Round:        max(g.Round, 0),
 		LastFailedAt: timeOr(g.Last, now),
@@ -127,11 +127,11 @@ func (p Poison) RequeueID() uuid.UUID {
 
 // Unsigned reports whether its consumer gave p up because it came on a requeue subject and was not signed. Then nothing that p says is
 // known to be true.
-func (p Poison) Unsigned() bool { return strings.HasPrefix(p.Subject, contract.RequeueTopic("")) }
+func (p Poison) Unsigned() bool { return strings.HasPrefix(p.Subject, envelope.RequeueTopic("")) }
 
 // RequeueOf returns the ID of the poison message that p claims to have been, when it was sent back.
 func (p Poison) RequeueOf() (id uuid.UUID, ok bool) {
-	id, err := uuid.Parse(p.Metadata[contract.MetaRequeueOf])
+	id, err := uuid.Parse(p.Metadata[envelope.MetaRequeueOf])
 	return id, err == nil
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 )
 
@@ -43,9 +43,9 @@ type Record struct {
 // subject; what is too long for its column is clipped, and stands whole in the metadata; what claims to be another event than its
 // subject allows is the subject's event, and marked with MetaMismatch.
 func NewRecord(m Message, now time.Time) Record {
-	e, metadata := underSubject(contract.ParseEnvelope(m.ID, m.Metadata, m.Data), m)
+	e, metadata := underSubject(envelope.Parse(m.ID, m.Metadata, m.Data), m)
 	return Record{
-		ID:            eventID(e),
+		ID:            envelope.UUID(e.Source, e.ID),
 		Type:          clip(e.Type, attributeMax),
 		Source:        clip(e.Source, attributeMax),
 		Key:           clip(e.Key, attributeMax),
@@ -64,22 +64,11 @@ func typeOf(carried, subject string) string {
 	if carried != "" {
 		return carried
 	}
-	t, ok := strings.CutPrefix(subject, contract.Topic(""))
+	t, ok := strings.CutPrefix(subject, envelope.Topic(""))
 	if !ok {
 		return ""
 	}
 	return t
-}
-
-// foreignIDs is the namespace of the UUIDs that stand for other IDs.
-var foreignIDs = uuid.MustParse("5a8b2f0e-7c1d-5e64-9a43-0d6f1b7c2e98")
-
-// eventID gives an event's UUID. Any other ID is turned into one, the same for each redelivery.
-func eventID(e contract.Envelope) uuid.UUID {
-	if id, err := uuid.Parse(e.ID); err == nil && id != uuid.Nil {
-		return id
-	}
-	return uuid.NewSHA1(foreignIDs, []byte(e.Source+"\x00"+e.ID))
 }
 
 // timeOr gives t, or other where t is missing or has no place in the years that RFC 3339 can write.

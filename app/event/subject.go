@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // MetaMismatch marks a record whose metadata claims another type or source than its subject allows. It names the subject and the keys of
@@ -17,18 +18,18 @@ var reserved = map[string]string{"user": contract.SourceUser, "order": contract.
 // underSubject gives e the type and source that the subject of m allows. The broker lets each service publish on its own subjects only,
 // but metadata is whatever the publisher wrote. If it were believed, one service could speak for another, and take the place of an event
 // that is still to come.
-func underSubject(e contract.Envelope, m Message) (contract.Envelope, map[string]string) {
-	t, ok := strings.CutPrefix(m.Subject, contract.Topic(""))
+func underSubject(e envelope.Envelope, m Message) (envelope.Envelope, map[string]string) {
+	t, ok := strings.CutPrefix(m.Subject, envelope.Topic(""))
 	if !ok {
 		return e, m.Metadata
 	}
 	var claims []string
 	if e.Type != "" && e.Type != t {
-		claims = append(claims, contract.MetaType)
+		claims = append(claims, envelope.MetaType)
 	}
 	e.Type = t
 	if source := sourceOf(t, e.Source); source != e.Source {
-		e.Source, claims = source, append(claims, contract.MetaSource)
+		e.Source, claims = source, append(claims, envelope.MetaSource)
 	}
 	if len(claims) == 0 {
 		return e, m.Metadata

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
 )
 
@@ -48,8 +49,8 @@ func TestRightsChangeOnlyByTheSubjectsOfTheUserService(t *testing.T) {
 		"events.order.placed.v1": false, "events.user.created.v1": false, "events.invoice.sent.v1": false,
 	} {
 		r := event.NewRecord(event.Message{ID: uuid.NewString(), Subject: subject, Metadata: map[string]string{
-			contract.MetaType: contract.TypeUserDeleted, contract.MetaSource: contract.SourceUser,
-			contract.MetaPartitionKey: id, contract.MetaSequence: "2",
+			envelope.MetaType: contract.TypeUserDeleted, envelope.MetaSource: contract.SourceUser,
+			envelope.MetaPartitionKey: id, envelope.MetaSequence: "2",
 		}, Data: []byte(`{"id":"` + id + `","role":"user","version":2}`)}, now)
 		_, ok := event.UserChangeOf(r)
 		require.Equal(t, want, ok, subject)

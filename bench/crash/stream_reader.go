@@ -9,7 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // streamMessage is one message of the stream EVENTS.
@@ -66,13 +66,13 @@ func (r *streamReader) add(message jetstream.Msg) error {
 		return err
 	}
 	header := message.Headers()
-	sequence, err := strconv.ParseInt(header.Get(contract.MetaSequence), 10, 64)
+	sequence, err := strconv.ParseInt(header.Get(envelope.MetaSequence), 10, 64)
 	if err != nil {
 		return fmt.Errorf("sequence of stream message %d: %w", meta.Sequence.Stream, err)
 	}
 	r.last = meta.Sequence.Stream
 	r.messages = append(r.messages, streamMessage{
-		id: header.Get(contract.MetaID), key: header.Get(contract.MetaPartitionKey), sequence: sequence, streamSequence: r.last,
+		id: header.Get(envelope.MetaID), key: header.Get(envelope.MetaPartitionKey), sequence: sequence, streamSequence: r.last,
 	})
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 type object = map[string]any
@@ -40,7 +41,7 @@ func Document(of Described) ([]byte, error) {
 		name := e.Example.Type()
 		messages[name] = describe(e, schemas)
 		channels[name] = object{
-			"address": contract.Topic(name), "title": name, "description": e.Summary,
+			"address": envelope.Topic(name), "title": name, "description": e.Summary,
 			"messages": object{name: reference("components/messages", name)},
 		}
 		operations["publish-"+name] = object{"action": "send", "channel": reference("channels", name), "summary": e.Summary}
@@ -64,7 +65,7 @@ func Document(of Described) ([]byte, error) {
 	d["components"] = object{
 		"messages": messages, "schemas": schemas.all(),
 		"correlationIds": object{"request": object{
-			"description": "Of the request that began it all", "location": "$message.header#/" + contract.MetaCorrelation,
+			"description": "Of the request that began it all", "location": "$message.header#/" + envelope.MetaCorrelation,
 		}},
 	}
 	data, err := json.Marshal(d)
@@ -94,7 +95,7 @@ func describe(e contract.Publication, schemas schemas) object {
 		"headers": object{"allOf": []any{
 			reference("components/schemas", "EventHeaders"),
 			object{"type": "object", "properties": object{
-				contract.MetaType: object{"const": name}, contract.MetaSource: object{"const": source},
+				envelope.MetaType: object{"const": name}, envelope.MetaSource: object{"const": source},
 			}},
 		}},
 		"payload":  schemas.payload(e.Example),
@@ -104,7 +105,7 @@ func describe(e contract.Publication, schemas schemas) object {
 
 // someHeaders are those of an example.
 func someHeaders(eventType, source, key string) map[string]string {
-	return contract.Envelope{
+	return envelope.Envelope{
 		ID: "0195a1f3-2b1d-7a00-b111-5d2c7e9f0a02", Type: eventType, Source: source, Key: key, Sequence: 3, Time: time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC),
 		CorrelationID: "request-1",
 	}.Metadata()
@@ -127,16 +128,16 @@ func (w sideway) example() map[string]string {
 
 var sideways = map[string]sideway{
 	"poison": {
-		title: "A message that a consumer gave up", address: contract.PoisonTopic("{consumer}"), action: "send", headers: "PoisonHeaders",
+		title: "A message that a consumer gave up", address: envelope.PoisonTopic("{consumer}"), action: "send", headers: "PoisonHeaders",
 		says: "What a consumer gave up, with the reason. The event service keeps it until somebody decides.",
 		more: map[string]string{
 			"millrace-poison-id": "5d1f6a57-6c1b-5c56-9d0d-2f8f3c1f7f10", "millrace-poison-consumer": "order-customers",
-			"millrace-poison-subject": contract.Topic(contract.TypeUserCreated), "millrace-poison-reason": "The event cannot be decoded.",
+			"millrace-poison-subject": envelope.Topic(contract.TypeUserCreated), "millrace-poison-reason": "The event cannot be decoded.",
 			"millrace-poison-attempts": "1", "millrace-poison-first": "2026-03-01T12:30:01Z", "millrace-poison-last": "2026-03-01T12:30:01Z",
 		},
 	},
 	"requeue": {
-		title: "A message that goes back", address: contract.RequeueTopic("{consumer}"), action: "receive", headers: "RequeueHeaders",
+		title: "A message that goes back", address: envelope.RequeueTopic("{consumer}"), action: "receive", headers: "RequeueHeaders",
 		says: "What somebody sends back to the one consumer that gave it up, under its own event ID; no other consumer reads it.",
 		more: map[string]string{
 			"millrace-round": "1", "millrace-requeue-of": "5d1f6a57-6c1b-5c56-9d0d-2f8f3c1f7f10",

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/ports/asyncapi"
-	"github.com/millrace/millrace/router"
 )
 
 type headers struct {
@@ -63,7 +63,7 @@ func TestEveryGoldenFileIsAnExample(t *testing.T) {
 		}
 		golden, err := os.ReadFile(file)
 		require.NoError(t, err)
-		require.Equal(t, contract.Topic(name), d.Channels[name].Address)
+		require.Equal(t, envelope.Topic(name), d.Channels[name].Address)
 		require.Len(t, d.Components.Messages[name].Examples, 1, name)
 		require.JSONEq(t, string(golden), string(d.Components.Messages[name].Examples[0].Payload), name)
 	}
@@ -72,7 +72,7 @@ func TestEveryGoldenFileIsAnExample(t *testing.T) {
 func TestHeadersAreThoseThatAreSent(t *testing.T) {
 	t.Parallel()
 	d := setup(t)
-	sent := contract.Envelope{
+	sent := envelope.Envelope{
 		ID: "i", Type: "t", Source: "s", Key: "k", Sequence: 1, CorrelationID: "c", CausationID: "d", Traceparent: "e",
 	}.Metadata()
 	require.Len(t, d.Components.Schemas["EventHeaders"].Properties, len(sent))
@@ -80,15 +80,15 @@ func TestHeadersAreThoseThatAreSent(t *testing.T) {
 		require.Contains(t, d.Components.Schemas["EventHeaders"].Properties, name)
 	}
 	for _, required := range d.Components.Schemas["EventHeaders"].Required {
-		require.Contains(t, contract.Envelope{ID: "i", Type: "t", Source: "s", Key: "k"}.Metadata(), required)
+		require.Contains(t, envelope.Envelope{ID: "i", Type: "t", Source: "s", Key: "k"}.Metadata(), required)
 	}
 	for _, name := range []string{
-		router.MetaPoisonID, router.MetaPoisonConsumer, router.MetaPoisonSubject, router.MetaPoisonReason, router.MetaPoisonStack,
-		router.MetaPoisonAttempts, router.MetaPoisonFirst, router.MetaPoisonLast, router.MetaPoisonOmitted, router.MetaRound,
+		envelope.MetaPoisonID, envelope.MetaPoisonConsumer, envelope.MetaPoisonSubject, envelope.MetaPoisonReason, envelope.MetaPoisonStack,
+		envelope.MetaPoisonAttempts, envelope.MetaPoisonFirst, envelope.MetaPoisonLast, envelope.MetaPoisonOmitted, envelope.MetaRound,
 	} {
 		require.Contains(t, d.Components.Schemas["PoisonHeaders"].Properties, name)
 	}
-	require.Contains(t, d.Components.Schemas["RequeueHeaders"].Properties, router.MetaRound)
+	require.Contains(t, d.Components.Schemas["RequeueHeaders"].Properties, envelope.MetaRound)
 	require.Equal(t, "poison.{consumer}", d.Channels["poison"].Address)
 	require.Equal(t, "requeue.{consumer}", d.Channels["requeue"].Address)
 }

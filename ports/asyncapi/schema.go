@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 func newSchemas() schemas {
@@ -20,7 +21,7 @@ func (s schemas) payload(e contract.Event) *huma.Schema {
 
 // all gives the schemas, those of headers too. Go's types say names and kinds; what a reader may rely on beyond that is added here.
 func (s schemas) all() object {
-	all := object{"EventHeaders": headers(envelope), "PoisonHeaders": headers(poison), "RequeueHeaders": headers(requeue)}
+	all := object{"EventHeaders": headers(attributes), "PoisonHeaders": headers(poison), "RequeueHeaders": headers(requeue)}
 	for name, schema := range s.Map() {
 		schema.AdditionalProperties = nil // types gain fields
 		for field, property := range schema.Properties {
@@ -60,21 +61,21 @@ type header struct {
 	schema     object
 }
 
-var envelope = []header{
-	{name: contract.MetaSpecVersion, says: "CloudEvents", schema: object{"const": "1.0"}},
-	{name: contract.MetaID, says: "The event's ID, the same for ever: a repeat has it too", schema: object{"format": "uuid"}},
-	{name: contract.MetaType, says: "The event's type and version"},
-	{name: contract.MetaSource, says: "Who published it"},
-	{name: contract.MetaTime, says: "When it happened", schema: object{"format": "date-time"}},
-	{name: contract.MetaSubject, says: "The aggregate's ID"},
-	{name: contract.MetaPartitionKey, says: "The aggregate's ID: the events of one key are in order"},
+var attributes = []header{
+	{name: envelope.MetaSpecVersion, says: "CloudEvents", schema: object{"const": "1.0"}},
+	{name: envelope.MetaID, says: "The event's ID, the same for ever: a repeat has it too", schema: object{"format": "uuid"}},
+	{name: envelope.MetaType, says: "The event's type and version"},
+	{name: envelope.MetaSource, says: "Who published it"},
+	{name: envelope.MetaTime, says: "When it happened", schema: object{"format": "date-time"}},
+	{name: envelope.MetaSubject, says: "The aggregate's ID"},
+	{name: envelope.MetaPartitionKey, says: "The aggregate's ID: the events of one key are in order"},
 	{
-		name: contract.MetaSequence, says: "The event's number among those of its key, from 1 and without a gap, padded to 20 digits",
+		name: envelope.MetaSequence, says: "The event's number among those of its key, from 1 and without a gap, padded to 20 digits",
 		optional: true, schema: object{"pattern": "^[0-9]{20}$"},
 	},
-	{name: contract.MetaCorrelation, says: "Of the request that began it all", optional: true},
-	{name: contract.MetaCausation, says: "The ID of the event that caused it", optional: true},
-	{name: contract.MetaTraceparent, says: "W3C trace context", optional: true},
+	{name: envelope.MetaCorrelation, says: "Of the request that began it all", optional: true},
+	{name: envelope.MetaCausation, says: "The ID of the event that caused it", optional: true},
+	{name: envelope.MetaTraceparent, says: "W3C trace context", optional: true},
 }
 
 // poison are beside those of an event, of which a foreign publisher may have left some out.

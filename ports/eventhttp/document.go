@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/ports/rest"
@@ -24,7 +25,7 @@ var (
 		Payload: Payload{Data: json.RawMessage(`{"id":"` + exampleUser + `","role":"user","version":1,` +
 			`"created_at":"2026-03-01T11:00:00.123456Z","updated_at":"2026-03-01T11:00:00.123456Z"}`)},
 	}
-	exampleMetadata = contract.Envelope{
+	exampleMetadata = envelope.Envelope{
 		ID: exampleID, Type: contract.TypeUserCreated, Source: contract.SourceUser, Key: exampleUser, Sequence: 1, Time: exampleTime,
 		CorrelationID: exampleCause,
 	}.Metadata()
@@ -34,7 +35,7 @@ var (
 	}
 	examplePoison = Poison{
 		ID: "5d1f6a57-6c1b-5c56-9d0d-2f8f3c1f7f10", Status: string(event.StatusOpen), Consumer: "order-customers", Type: contract.TypeUserCreated,
-		Key: exampleUser, EventID: exampleID, Subject: contract.Topic(contract.TypeUserCreated), Reason: "The event cannot be decoded.",
+		Key: exampleUser, EventID: exampleID, Subject: envelope.Topic(contract.TypeUserCreated), Reason: "The event cannot be decoded.",
 		Attempts: 1, FirstFailedAt: exampleTime, LastFailedAt: exampleTime, Fingerprint: "b5bb9d8014a0f9b1", Metadata: exampleMetadata,
 		Payload: Payload{DataBase64: new("eyJpZCI6")},
 	}

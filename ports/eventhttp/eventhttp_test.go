@@ -19,6 +19,7 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
@@ -54,7 +55,7 @@ func setup(t testing.TB) api {
 	t.Helper()
 	db := sqldbtest.Open(t, "sqlite:", eventsql.Migrations)
 	outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: contract.SourceEvent, NewID: uuid.New, Now: time.Now})
-	store := eventsql.NewStore(db, outbox, contract.NewRequeueKey([]byte("a key of this test")))
+	store := eventsql.NewStore(db, outbox, envelope.NewRequeueKey([]byte("a key of this test")))
 	server := rest.New(rest.Config{Verifier: tokens{}})
 	eventhttp.Register(server.API(), eventhttp.Handlers{
 		Events:        query.NewEventsHandler(store),
@@ -111,7 +112,7 @@ type page struct {
 
 func message(data string, metadata map[string]string) event.Message {
 	id := uuid.Must(uuid.NewV7()).String()
-	m := contract.Envelope{
+	m := envelope.Envelope{
 		ID: id, Type: contract.TypeOrderPlaced, Source: contract.SourceOrder, Key: "key", Sequence: 1, Time: begin, CorrelationID: "corr",
 	}.Metadata()
 	maps.Copy(m, metadata)
@@ -173,7 +174,7 @@ func TestRoutesAreForOperatorsAndAdmins(t *testing.T) {
 func TestEventIsShownWhole(t *testing.T) {
 	t.Parallel()
 	a := setup(t)
-	m := message(`{"n":1}`, map[string]string{contract.MetaCausation: "cause", "own": "<&>"})
+	m := message(`{"n":1}`, map[string]string{envelope.MetaCausation: "cause", "own": "<&>"})
 	a.record(t, m)
 	a.poison(t, m)
 	want := map[string]any{
@@ -212,7 +213,7 @@ func TestDataGoesOutAsItWasPublished(t *testing.T) {
 		require.Contains(t, string(a.get(t, "/api/poison/"+id.String())), `"data":`+data+`}`)
 	}
 	for data, want := range map[string]string{"": "", "{": "ew==", "\xff\x00": "/wA=", "\"\xff\"": "Iv8i", `{} {}`: "e30ge30="} {
-		m := message(data, map[string]string{contract.MetaSource: "\xff", "binary": "\xff"})
+		m := message(data, map[string]string{envelope.MetaSource: "\xff", "binary": "\xff"})
 		a.record(t, m)
 		got := decode[map[string]any](t, a.get(t, "/api/events/"+m.ID))
 		require.Equal(t, want, got["data_base64"])

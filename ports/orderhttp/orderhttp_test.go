@@ -18,6 +18,7 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/app/order/command"
 	"github.com/millrace/millrace/app/order/query"
@@ -154,8 +155,8 @@ func (a api) published(t *testing.T) (types []string) {
 	for _, p := range pending {
 		metadata, err := p.Metadata()
 		require.NoError(t, err)
-		require.Equal(t, "request-1", metadata[contract.MetaCorrelation])
-		types = append(types, metadata[contract.MetaType])
+		require.Equal(t, "request-1", metadata[envelope.MetaCorrelation])
+		types = append(types, metadata[envelope.MetaType])
 	}
 	return types
 }

@@ -4,10 +4,10 @@ package eventconsumer
 import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"github.com/millrace/millrace/app/delivery"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/router"
-	"github.com/millrace/millrace/router/delivery"
 )
 
 // The consumers of the event service.

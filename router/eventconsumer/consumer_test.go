@@ -16,12 +16,12 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/delivery"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
 	"github.com/millrace/millrace/app/fault"
-	"github.com/millrace/millrace/router"
-	"github.com/millrace/millrace/router/delivery"
 	"github.com/millrace/millrace/router/eventconsumer"
 )
 
@@ -39,7 +39,7 @@ type bench struct {
 func setup(t *testing.T, cfg eventconsumer.SequencerConfig) bench {
 	t.Helper()
 	db := sqldbtest.Open(t, "sqlite:", eventsql.Migrations)
-	store := eventsql.NewStore(db, sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: contract.SourceEvent, NewID: uuid.New, Now: time.Now}), contract.RequeueKey{})
+	store := eventsql.NewStore(db, sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: contract.SourceEvent, NewID: uuid.New, Now: time.Now}), envelope.RequeueKey{})
 	return on(store, store, cfg)
 }
 
@@ -158,10 +158,10 @@ func TestPoisonIsStoredWithWhatItsConsumerSaid(t *testing.T) {
 	b := setup(t, eventconsumer.SequencerConfig{})
 	id := uuid.New()
 	msg := arrived(t, "poison.order-customers", map[string]string{
-		contract.MetaType: contract.TypeUserCreated, contract.MetaPartitionKey: "key",
-		router.MetaPoisonID: id.String(), router.MetaPoisonConsumer: "order-customers", router.MetaPoisonSubject: "events.user.created.v1",
-		router.MetaPoisonReason: "undecodable", router.MetaPoisonAttempts: "12", router.MetaRound: "2",
-		router.MetaPoisonFirst: "2026-03-01T10:00:00.5Z", router.MetaPoisonLast: "2026-03-01T11:00:00Z",
+		envelope.MetaType: contract.TypeUserCreated, envelope.MetaPartitionKey: "key",
+		envelope.MetaPoisonID: id.String(), envelope.MetaPoisonConsumer: "order-customers", envelope.MetaPoisonSubject: "events.user.created.v1",
+		envelope.MetaPoisonReason: "undecodable", envelope.MetaPoisonAttempts: "12", envelope.MetaRound: "2",
+		envelope.MetaPoisonFirst: "2026-03-01T10:00:00.5Z", envelope.MetaPoisonLast: "2026-03-01T11:00:00Z",
 	}, []byte("raw"))
 	require.NoError(t, b.StorePoison(msg))
 	require.NoError(t, b.StorePoison(msg))
@@ -184,7 +184,7 @@ func TestPoisonOfAStrangerIsStored(t *testing.T) {
 	t.Parallel()
 	b := setup(t, eventconsumer.SequencerConfig{})
 	msg := arrived(t, "poison.somebody", map[string]string{
-		router.MetaPoisonAttempts: "many", router.MetaPoisonFirst: "once", router.MetaPoisonID: "none", router.MetaRound: "99999999999999999999",
+		envelope.MetaPoisonAttempts: "many", envelope.MetaPoisonFirst: "once", envelope.MetaPoisonID: "none", envelope.MetaRound: "99999999999999999999",
 	}, nil)
 	require.NoError(t, b.StorePoison(msg))
 	require.NoError(t, b.StorePoison(msg))
@@ -210,7 +210,7 @@ func TestFailureToRecordIsTheRoutersMatter(t *testing.T) {
 func TestConsumerThatGaveUpIsTheSubjectsWhateverMetadataClaims(t *testing.T) {
 	t.Parallel()
 	b := setup(t, eventconsumer.SequencerConfig{})
-	msg := arrived(t, "poison.order-customers", map[string]string{router.MetaPoisonConsumer: eventconsumer.History}, nil)
+	msg := arrived(t, "poison.order-customers", map[string]string{envelope.MetaPoisonConsumer: eventconsumer.History}, nil)
 	require.NoError(t, b.StorePoison(msg))
 	poison, _, err := b.store.Poison(t.Context(), query.PoisonFilter{}, query.Page{Limit: 10})
 	require.NoError(t, err)
@@ -223,7 +223,7 @@ func TestRequeuedEventIsJudgedByTheSubjectThatItCameOnFirst(t *testing.T) {
 	b := setup(t, eventconsumer.SequencerConfig{})
 	b.run(t)
 	require.NoError(t, b.Record(arrived(t, "requeue.event-history", map[string]string{
-		router.MetaPoisonSubject: "events.order.placed.v1", contract.MetaType: contract.TypeUserDeleted, contract.MetaSource: contract.SourceUser,
+		envelope.MetaPoisonSubject: "events.order.placed.v1", envelope.MetaType: contract.TypeUserDeleted, envelope.MetaSource: contract.SourceUser,
 	}, nil)))
 	e := b.eventually(t, 1)[0]
 	require.Equal(t, contract.TypeOrderPlaced, e.Type)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
-	"github.com/millrace/millrace/router"
 )
 
 // FuzzPoisonMetadata has a stranger write what a consumer says of the message that it gave up.
@@ -17,8 +17,8 @@ func FuzzPoisonMetadata(f *testing.F) {
 	f.Add("poison.", "c", "", "\xff\x00", "-1", "99999999999999999999", "once", "0000-01-01T00:00:00Z", []byte(nil))
 	f.Fuzz(func(t *testing.T, subject, consumer, from, reason, attempts, round, first, last string, data []byte) {
 		m := event.Message{ID: uuid.Nil.String(), Subject: subject, Data: data, Metadata: map[string]string{
-			router.MetaPoisonConsumer: consumer, router.MetaPoisonSubject: from, router.MetaPoisonReason: reason,
-			router.MetaPoisonAttempts: attempts, router.MetaRound: round, router.MetaPoisonFirst: first, router.MetaPoisonLast: last,
+			envelope.MetaPoisonConsumer: consumer, envelope.MetaPoisonSubject: from, envelope.MetaPoisonReason: reason,
+			envelope.MetaPoisonAttempts: attempts, envelope.MetaRound: round, envelope.MetaPoisonFirst: first, envelope.MetaPoisonLast: last,
 		}}
 		g := givenUp(m)
 		if of, ok := strings.CutPrefix(subject, "poison."); ok && g.Consumer != of || g.Reason != reason {

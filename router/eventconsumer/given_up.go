@@ -5,28 +5,27 @@ import (
 	"strings"
 	"time"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
-	"github.com/millrace/millrace/router"
 )
 
 // givenUp reads what the consumer that gave m up wrote into its metadata. What is missing or makes no sense stays empty. The
 // consumer's name is the subject's, which the broker keeps others from: metadata could name a consumer of another service, and
 // requeueing would bring it what it takes for its own.
 func givenUp(m event.Message) event.GivenUp {
-	consumer, ok := strings.CutPrefix(m.Subject, contract.PoisonTopic(""))
+	consumer, ok := strings.CutPrefix(m.Subject, envelope.PoisonTopic(""))
 	if !ok {
-		consumer = m.Metadata[router.MetaPoisonConsumer]
+		consumer = m.Metadata[envelope.MetaPoisonConsumer]
 	}
 	return event.GivenUp{
-		ID:       m.Metadata[router.MetaPoisonID],
+		ID:       m.Metadata[envelope.MetaPoisonID],
 		Consumer: consumer,
-		Subject:  m.Metadata[router.MetaPoisonSubject],
-		Reason:   m.Metadata[router.MetaPoisonReason],
-		Attempts: number(m.Metadata[router.MetaPoisonAttempts]),
-		Round:    number(m.Metadata[router.MetaRound]),
-		First:    moment(m.Metadata[router.MetaPoisonFirst]),
-		Last:     moment(m.Metadata[router.MetaPoisonLast]),
+		Subject:  m.Metadata[envelope.MetaPoisonSubject],
+		Reason:   m.Metadata[envelope.MetaPoisonReason],
+		Attempts: number(m.Metadata[envelope.MetaPoisonAttempts]),
+		Round:    number(m.Metadata[envelope.MetaRound]),
+		First:    moment(m.Metadata[envelope.MetaPoisonFirst]),
+		Last:     moment(m.Metadata[envelope.MetaPoisonLast]),
 	}
 }
 

@@ -10,9 +10,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/delivery"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/order/command"
 	"github.com/millrace/millrace/router"
-	"github.com/millrace/millrace/router/delivery"
 )
 
 // Customers is the consumer of the user service's events.
@@ -32,10 +33,10 @@ type Consumer struct{ handlers Handlers }
 func New(h Handlers) *Consumer { return &Consumer{handlers: h} }
 
 // Handle handles the messages of the consumer order-customers: all events of users, because it must see the sequence of each whole.
-// The error is contract.ErrUndecodable for an event that it needs and cannot read; a repeat of one that was applied is nil.
+// The error is envelope.ErrUndecodable for an event that it needs and cannot read; a repeat of one that was applied is nil.
 func (c *Consumer) Handle(msg *message.Message) error {
 	ctx := msg.Context()
-	e := contract.ParseEnvelope(msg.UUID, msg.Metadata, msg.Payload)
+	e := envelope.Parse(msg.UUID, msg.Metadata, msg.Payload)
 	if err := underSubject(&e, router.Origin(delivery.From(ctx).Subject, msg.Metadata)); err != nil {
 		return err
 	}
@@ -50,22 +51,22 @@ func (c *Consumer) Handle(msg *message.Message) error {
 
 // underSubject gives e the type of the subject that it came on first. What claims another type there, or another source than the user
 // service, is not what its subject promises: the broker lets only the user service speak on it, and metadata holds anything.
-func underSubject(e *contract.Envelope, subject string) error {
-	t, ok := strings.CutPrefix(subject, contract.Topic(""))
+func underSubject(e *envelope.Envelope, subject string) error {
+	t, ok := strings.CutPrefix(subject, envelope.Topic(""))
 	if !ok { // its type would be whatever its metadata claims
-		return contract.ErrUndecodable.Because(errNoSubject)
+		return envelope.ErrUndecodable.Because(errNoSubject)
 	}
 	if e.Type != "" && e.Type != t {
-		return contract.ErrUndecodable.Because(errOtherType)
+		return envelope.ErrUndecodable.Because(errOtherType)
 	}
 	if e.Source != "" && e.Source != contract.SourceUser {
-		return contract.ErrUndecodable.Because(errOtherSource)
+		return envelope.ErrUndecodable.Because(errOtherSource)
 	}
 	e.Type = t
 	return nil
 }
 
-func (c *Consumer) record(ctx context.Context, e contract.Envelope) error {
+func (c *Consumer) record(ctx context.Context, e envelope.Envelope) error {
 	user, err := decode(e)
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func (c *Consumer) record(ctx context.Context, e contract.Envelope) error {
 	return c.handlers.RecordCustomer.Handle(ctx, command.RecordCustomer{Event: e, User: user})
 }
 
-func (c *Consumer) forget(ctx context.Context, e contract.Envelope) error {
+func (c *Consumer) forget(ctx context.Context, e envelope.Envelope) error {
 	user, err := decode(e)
 	if err != nil {
 		return err
@@ -83,16 +84,16 @@ func (c *Consumer) forget(ctx context.Context, e contract.Envelope) error {
 
 // decode reads the user that each event of the user service carries. One that is about another user than its key says is not what its
 // type promises, though it can be read: applied, it would change that other user out of order.
-func decode(e contract.Envelope) (contract.User, error) {
+func decode(e envelope.Envelope) (contract.User, error) {
 	event, err := contract.Decode[contract.UserUpdated](e)
 	if err != nil {
 		return contract.User{}, err
 	}
 	if _, err := uuid.Parse(event.ID); err != nil {
-		return contract.User{}, contract.ErrUndecodable.Because(errNoID)
+		return contract.User{}, envelope.ErrUndecodable.Because(errNoID)
 	}
 	if event.Key() != e.Key {
-		return contract.User{}, contract.ErrUndecodable.Because(errOtherKey)
+		return contract.User{}, envelope.ErrUndecodable.Because(errOtherKey)
 	}
 	return event.User, nil
 }

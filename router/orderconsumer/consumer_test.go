@@ -12,11 +12,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/delivery"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/app/order"
 	"github.com/millrace/millrace/app/order/command"
-	"github.com/millrace/millrace/router"
-	"github.com/millrace/millrace/router/delivery"
 	"github.com/millrace/millrace/router/orderconsumer"
 )
 
@@ -31,18 +31,18 @@ var (
 type inbox struct {
 	command.Tx
 
-	events   []contract.Envelope
+	events   []envelope.Envelope
 	recorded []order.Customer
 	deleted  []uuid.UUID
 }
 
-func (in *inbox) Apply(ctx context.Context, e contract.Envelope, effect func(context.Context, command.Tx, bool) error) error {
+func (in *inbox) Apply(ctx context.Context, e envelope.Envelope, effect func(context.Context, command.Tx, bool) error) error {
 	in.events = append(in.events, e)
 	return effect(ctx, in, false)
 }
 
 func (in *inbox) ApplyInSteps(
-	ctx context.Context, e contract.Envelope, step func(context.Context, command.Tx, bool) (bool, error),
+	ctx context.Context, e envelope.Envelope, step func(context.Context, command.Tx, bool) (bool, error),
 ) error {
 	in.events = append(in.events, e)
 	_, err := step(ctx, in, false)
@@ -79,11 +79,11 @@ func arrived(t *testing.T, eventType, payload string, replaced map[string]string
 	t.Helper()
 	id := uuid.NewString()
 	msg := message.NewMessage(id, []byte(payload))
-	msg.Metadata = contract.Envelope{
+	msg.Metadata = envelope.Envelope{
 		ID: id, Type: eventType, Source: contract.SourceUser, Key: alice, Sequence: 7, Time: begin, CorrelationID: "corr",
 	}.Metadata()
 	maps.Copy(msg.Metadata, replaced)
-	msg.SetContext(delivery.With(t.Context(), &delivery.Delivery{Subject: contract.Topic(eventType), Count: 1}))
+	msg.SetContext(delivery.With(t.Context(), &delivery.Delivery{Subject: envelope.Topic(eventType), Count: 1}))
 	return msg
 }
 
@@ -107,14 +107,14 @@ func TestUserEventsBecomeCommands(t *testing.T) {
 		require.NoError(t, consumer.Handle(msg), c.eventType)
 		require.Equal(t, c.recorded, in.recorded, c.eventType)
 		require.Equal(t, c.deleted, in.deleted, c.eventType)
-		require.Equal(t, []contract.Envelope{contract.ParseEnvelope(msg.UUID, msg.Metadata, msg.Payload)}, in.events, "the inbox sees each")
+		require.Equal(t, []envelope.Envelope{envelope.Parse(msg.UUID, msg.Metadata, msg.Payload)}, in.events, "the inbox sees each")
 	}
 }
 
 func TestTypeComesFromTheSubjectWhereItIsMissing(t *testing.T) {
 	t.Parallel()
 	in, consumer := setup()
-	require.NoError(t, consumer.Handle(arrived(t, contract.TypeUserDeleted, aboutAlice, map[string]string{contract.MetaType: ""})))
+	require.NoError(t, consumer.Handle(arrived(t, contract.TypeUserDeleted, aboutAlice, map[string]string{envelope.MetaType: ""})))
 	require.Len(t, in.deleted, 1)
 	require.Equal(t, contract.TypeUserDeleted, in.events[0].Type)
 }
@@ -128,14 +128,14 @@ func TestPayloadThatBreaksItsTypesPromiseIsUndecodable(t *testing.T) {
 		} {
 			in, consumer := setup()
 			err := consumer.Handle(arrived(t, eventType, payload, nil))
-			require.ErrorIs(t, err, contract.ErrUndecodable, "%s: %s", eventType, name)
+			require.ErrorIs(t, err, envelope.ErrUndecodable, "%s: %s", eventType, name)
 			require.Equal(t, fault.Invalid, fault.KindOf(err))
 			require.Empty(t, in.events, "nothing is remembered of it")
 		}
 	}
 	in, consumer := setup()
-	msg := arrived(t, contract.TypeUserCreated, aboutAlice, map[string]string{contract.MetaPartitionKey: "", contract.MetaSubject: ""})
-	require.ErrorIs(t, consumer.Handle(msg), contract.ErrUndecodable, "without a key it has no place in an order")
+	msg := arrived(t, contract.TypeUserCreated, aboutAlice, map[string]string{envelope.MetaPartitionKey: "", envelope.MetaSubject: ""})
+	require.ErrorIs(t, consumer.Handle(msg), envelope.ErrUndecodable, "without a key it has no place in an order")
 	require.Empty(t, in.events)
 }
 
@@ -149,16 +149,16 @@ func TestPayloadOfATypeThatIsNotNeededIsNotRead(t *testing.T) {
 func TestEventThatClaimsOtherThanItsSubjectChangesNothing(t *testing.T) {
 	t.Parallel()
 	for name, claim := range map[string]map[string]string{
-		"type": {contract.MetaType: contract.TypeUserDeleted}, "source": {contract.MetaSource: contract.SourceOrder},
+		"type": {envelope.MetaType: contract.TypeUserDeleted}, "source": {envelope.MetaSource: contract.SourceOrder},
 	} {
 		for _, requeued := range []bool{false, true} {
 			in, consumer := setup()
 			msg := arrived(t, contract.TypeUserUpdated, aboutAlice, claim)
 			if requeued {
-				msg.Metadata[router.MetaPoisonSubject] = contract.Topic(contract.TypeUserUpdated)
-				delivery.From(msg.Context()).Subject = contract.RequeueTopic(orderconsumer.Customers)
+				msg.Metadata[envelope.MetaPoisonSubject] = envelope.Topic(contract.TypeUserUpdated)
+				delivery.From(msg.Context()).Subject = envelope.RequeueTopic(orderconsumer.Customers)
 			}
-			require.ErrorIs(t, consumer.Handle(msg), contract.ErrUndecodable, name)
+			require.ErrorIs(t, consumer.Handle(msg), envelope.ErrUndecodable, name)
 			require.Empty(t, in.events, "%s: nothing is remembered of it", name)
 		}
 	}

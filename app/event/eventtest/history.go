@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
 )
@@ -39,8 +40,8 @@ func recordedOnce(t *testing.T, b Bench) {
 
 func twoSources(t *testing.T, b Bench) {
 	first, second := order(uuid.New(), 1), order(uuid.New(), 1)
-	second.ID, second.Subject, second.Metadata[contract.MetaType] = first.ID, "events.invoice.sent.v1", "invoice.sent.v1"
-	second.Metadata[contract.MetaID], second.Metadata[contract.MetaSource] = first.ID, "/elsewhere"
+	second.ID, second.Subject, second.Metadata[envelope.MetaType] = first.ID, "events.invoice.sent.v1", "invoice.sent.v1"
+	second.Metadata[envelope.MetaID], second.Metadata[envelope.MetaSource] = first.ID, "/elsewhere"
 	record(t, b, first, second, first, second)
 	assign(t, b)
 
@@ -59,16 +60,16 @@ func foreign() map[string]event.Message {
 	return map[string]event.Message{
 		"nothing":           with(nil, nil),
 		"no metadata":       with([]byte("plain text"), nil),
-		"broken JSON":       with([]byte(`{"id": `), map[string]string{contract.MetaType: contract.TypeUserCreated}),
-		"no UTF-8":          with([]byte{0xff, 0xfe, 0x00, 0x80, '\'', '\\', '"', 0x1a}, map[string]string{contract.MetaSource: "a'b\\c"}),
-		"attributes binary": with([]byte("x"), map[string]string{contract.MetaSource: "\xff\xfe", contract.MetaPartitionKey: "\x00\x80'"}),
+		"broken JSON":       with([]byte(`{"id": `), map[string]string{envelope.MetaType: contract.TypeUserCreated}),
+		"no UTF-8":          with([]byte{0xff, 0xfe, 0x00, 0x80, '\'', '\\', '"', 0x1a}, map[string]string{envelope.MetaSource: "a'b\\c"}),
+		"attributes binary": with([]byte("x"), map[string]string{envelope.MetaSource: "\xff\xfe", envelope.MetaPartitionKey: "\x00\x80'"}),
 		"large":             with(bytes.Repeat([]byte{0, 1, 2, 0xff}, 200_000), nil),
 		"long attributes": with([]byte("y"), map[string]string{
-			contract.MetaType: long, contract.MetaSource: long, contract.MetaPartitionKey: long,
-			contract.MetaCorrelation: long, contract.MetaCausation: long, "own": long,
+			envelope.MetaType: long, envelope.MetaSource: long, envelope.MetaPartitionKey: long,
+			envelope.MetaCorrelation: long, envelope.MetaCausation: long, "own": long,
 		}),
 		"nonsense": with([]byte("z"), map[string]string{
-			contract.MetaSequence: "-7", contract.MetaTime: "yesterday", contract.MetaSpecVersion: "9", "": "", "a key": "a\tvalue",
+			envelope.MetaSequence: "-7", envelope.MetaTime: "yesterday", envelope.MetaSpecVersion: "9", "": "", "a key": "a\tvalue",
 		}),
 	}
 }
@@ -106,7 +107,7 @@ func cancelledRecording(t *testing.T, b Bench) {
 
 func farFuture(t *testing.T, b Bench) {
 	m := order(uuid.New(), 1)
-	m.Metadata[contract.MetaTime] = "9999-12-31T23:59:59-23:00"
+	m.Metadata[envelope.MetaTime] = "9999-12-31T23:59:59-23:00"
 	record(t, b, m)
 	assign(t, b)
 	events := history(t, b)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/query"
 )
@@ -55,9 +56,9 @@ func filteredHistory(t *testing.T, b Bench) {
 		record(t, b, order(one, n))
 	}
 	odd := order(other, 1)
-	odd.Metadata[contract.MetaTime] = begin.Add(4 * time.Second).Format(time.RFC3339Nano)
+	odd.Metadata[envelope.MetaTime] = begin.Add(4 * time.Second).Format(time.RFC3339Nano)
 	odd.Subject = "events.invoice.sent.v1"
-	odd.Metadata[contract.MetaType], odd.Metadata[contract.MetaSource] = "invoice.sent.v1", "/elsewhere"
+	odd.Metadata[envelope.MetaType], odd.Metadata[envelope.MetaSource] = "invoice.sent.v1", "/elsewhere"
 	record(t, b, odd)
 	assign(t, b)
 	for name, c := range map[string]struct {

@@ -13,8 +13,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/adapters/wire"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
@@ -24,16 +24,16 @@ import (
 // poisoned makes a message about a user that consumer gave up.
 func poisoned(eventID, consumer string, round int) command.StorePoison {
 	key := uuid.NewString()
-	metadata := contract.Envelope{
+	metadata := envelope.Envelope{
 		ID: eventID, Type: contract.TypeUserCreated, Source: contract.SourceUser, Key: key, Sequence: 1, Time: begin, CorrelationID: "corr",
 	}.Metadata()
 	metadata["own"] = "value"
-	metadata[router.MetaPoisonConsumer] = consumer
-	metadata[router.MetaPoisonStack] = "goroutine 1"
+	metadata[envelope.MetaPoisonConsumer] = consumer
+	metadata[envelope.MetaPoisonStack] = "goroutine 1"
 	return command.StorePoison{
 		Message: event.Message{ID: eventID, Subject: "poison." + consumer, Metadata: metadata, Data: []byte("not \x00 JSON")},
 		GivenUp: event.GivenUp{
-			ID: uuid.NewString(), Consumer: consumer, Subject: contract.Topic(contract.TypeUserCreated), Reason: "cannot read it",
+			ID: uuid.NewString(), Consumer: consumer, Subject: envelope.Topic(contract.TypeUserCreated), Reason: "cannot read it",
 			Attempts: 3, Round: round, First: begin, Last: begin.Add(time.Minute),
 		},
 	}
@@ -99,7 +99,7 @@ func foreignPoison(t *testing.T, b Bench) {
 func poisonInOutcomes(t *testing.T, b Bench) {
 	c := poisoned(uuid.NewString(), "order-customers", 0)
 	stranger := poisoned(c.Message.ID, "order-customers", 0)
-	stranger.Message.Metadata[contract.MetaSource] = "/elsewhere"
+	stranger.Message.Metadata[envelope.MetaSource] = "/elsewhere"
 	store(t, b, c, stranger)
 	record(t, b, c.Message)
 	assign(t, b)
@@ -130,9 +130,9 @@ func requeuedOnce(t *testing.T, b Bench) {
 
 func requeuedMessage(t *testing.T, b Bench) {
 	c := poisoned(uuid.NewString(), "order-customers", 2)
-	c.Message.Metadata[router.MetaRound] = "2"
+	c.Message.Metadata[envelope.MetaRound] = "2"
 	bare := poisoned(uuid.NewString(), "event-history", 0)
-	bare.Message.Metadata = map[string]string{router.MetaPoisonReason: "r", router.MetaDeduplicationID: "d"}
+	bare.Message.Metadata = map[string]string{envelope.MetaPoisonReason: "r", envelope.MetaDeduplicationID: "d"}
 	store(t, b, c, bare)
 	require.NoError(t, requeue(t, b, uuid.MustParse(c.GivenUp.ID)))
 	require.NoError(t, requeue(t, b, uuid.MustParse(bare.GivenUp.ID)))
@@ -144,17 +144,17 @@ func requeuedMessage(t *testing.T, b Bench) {
 	require.Equal(t, want.RequeueID().String(), sent[0].MessageID)
 	require.NotEqual(t, c.Message.ID, sent[0].MessageID, "the broker has seen the event's ID")
 	require.Equal(t, c.Message.Data, sent[0].Payload)
-	metadata := contract.Envelope{
+	metadata := envelope.Envelope{
 		ID: c.Message.ID, Type: contract.TypeUserCreated, Source: contract.SourceUser, Key: want.Key, Sequence: 1, Time: begin,
 		CorrelationID: "corr",
 	}.Metadata()
-	metadata["own"], metadata[router.MetaRound], metadata[contract.MetaRequeueOf] = "value", "3", want.ID.String()
+	metadata["own"], metadata[envelope.MetaRound], metadata[envelope.MetaRequeueOf] = "value", "3", want.ID.String()
 	require.Equal(t, metadata, signed(t, b, sent[0]))
 
 	require.Equal(t, "requeue.event-history", sent[1].Topic)
 	require.Equal(t, map[string]string{
-		contract.MetaID: bare.Message.ID, contract.MetaType: contract.TypeUserCreated, router.MetaRound: "1",
-		contract.MetaRequeueOf: bare.GivenUp.ID,
+		envelope.MetaID: bare.Message.ID, envelope.MetaType: contract.TypeUserCreated, envelope.MetaRound: "1",
+		envelope.MetaRequeueOf: bare.GivenUp.ID,
 	}, signed(t, b, sent[1]), "what was told by subject and place in the stream is written down")
 }
 
@@ -163,13 +163,13 @@ func signed(t *testing.T, b Bench, p router.Pending) map[string]string {
 	t.Helper()
 	metadata, err := p.Metadata()
 	require.NoError(t, err)
-	require.NotEmpty(t, metadata[contract.MetaSignature])
-	consumer, ok := strings.CutPrefix(p.Topic, contract.RequeueTopic(""))
+	require.NotEmpty(t, metadata[envelope.MetaSignature])
+	consumer, ok := strings.CutPrefix(p.Topic, envelope.RequeueTopic(""))
 	require.True(t, ok, p.Topic)
-	id := wire.Identity(metadata[contract.MetaID], metadata, wire.Requeue, 1)
+	id := envelope.Identity(metadata[envelope.MetaID], metadata, envelope.StreamRequeue, 1)
 	require.True(t, b.Key.Signed(consumer, id, metadata, p.Payload))
 	require.False(t, b.Key.Signed("another", id, metadata, p.Payload), "the signature is for one consumer")
-	delete(metadata, contract.MetaSignature)
+	delete(metadata, envelope.MetaSignature)
 	return metadata
 }
 
@@ -178,7 +178,7 @@ func unsigned(sent command.StorePoison, claims map[string]string) command.StoreP
 	c := sent
 	c.Message.Metadata = maps.Clone(sent.Message.Metadata)
 	maps.Copy(c.Message.Metadata, claims)
-	c.GivenUp.ID, c.GivenUp.Subject, c.GivenUp.Reason = uuid.NewString(), contract.RequeueTopic(sent.GivenUp.Consumer), "unsigned"
+	c.GivenUp.ID, c.GivenUp.Subject, c.GivenUp.Reason = uuid.NewString(), envelope.RequeueTopic(sent.GivenUp.Consumer), "unsigned"
 	return c
 }
 
@@ -186,7 +186,7 @@ func requeuedUnsigned(t *testing.T, b Bench) {
 	original := poisoned(uuid.NewString(), "order-customers", 0)
 	store(t, b, original)
 	require.NoError(t, requeue(t, b, uuid.MustParse(original.GivenUp.ID)))
-	refused := unsigned(original, map[string]string{contract.MetaRequeueOf: original.GivenUp.ID, "own": "forged"})
+	refused := unsigned(original, map[string]string{envelope.MetaRequeueOf: original.GivenUp.ID, "own": "forged"})
 	store(t, b, refused)
 	require.NoError(t, requeue(t, b, uuid.MustParse(refused.GivenUp.ID)))
 	sent := sentBack(t, b)
@@ -199,17 +199,17 @@ func forgedRequeue(t *testing.T, b Bench) {
 	original, open := poisoned(uuid.NewString(), "order-customers", 0), poisoned(uuid.NewString(), "order-customers", 0)
 	store(t, b, original, open)
 	require.NoError(t, requeue(t, b, uuid.MustParse(original.GivenUp.ID)))
-	otherBytes := unsigned(original, map[string]string{contract.MetaRequeueOf: original.GivenUp.ID})
+	otherBytes := unsigned(original, map[string]string{envelope.MetaRequeueOf: original.GivenUp.ID})
 	otherBytes.Message.Data = []byte(`{"role":"admin"}`)
-	otherConsumer := unsigned(original, map[string]string{contract.MetaRequeueOf: original.GivenUp.ID})
+	otherConsumer := unsigned(original, map[string]string{envelope.MetaRequeueOf: original.GivenUp.ID})
 	otherConsumer.GivenUp.Consumer, otherConsumer.GivenUp.Subject = "event-history", "requeue.event-history"
-	otherEvent := unsigned(original, map[string]string{contract.MetaRequeueOf: original.GivenUp.ID})
+	otherEvent := unsigned(original, map[string]string{envelope.MetaRequeueOf: original.GivenUp.ID})
 	otherEvent.Message.ID = uuid.NewString()
 	for name, forged := range map[string]command.StorePoison{
 		"of nothing":                 unsigned(original, nil),
-		"of what is none":            unsigned(original, map[string]string{contract.MetaRequeueOf: "none"}),
-		"of what there is not":       unsigned(original, map[string]string{contract.MetaRequeueOf: uuid.NewString()}),
-		"of what was never requeued": unsigned(open, map[string]string{contract.MetaRequeueOf: open.GivenUp.ID}),
+		"of what is none":            unsigned(original, map[string]string{envelope.MetaRequeueOf: "none"}),
+		"of what there is not":       unsigned(original, map[string]string{envelope.MetaRequeueOf: uuid.NewString()}),
+		"of what was never requeued": unsigned(open, map[string]string{envelope.MetaRequeueOf: open.GivenUp.ID}),
 		"with other bytes":           otherBytes,
 		"for another consumer":       otherConsumer,
 		"of another event":           otherEvent,
@@ -222,22 +222,22 @@ func forgedRequeue(t *testing.T, b Bench) {
 
 func requeuedNonsense(t *testing.T, b Bench) {
 	c := poisoned(uuid.NewString(), "order-customers", 0)
-	c.Message.Metadata = map[string]string{contract.MetaID: "\xff\xfe\x00z", contract.MetaPartitionKey: "\xff\xff", "a key": "x\r\ny", "": "z"}
+	c.Message.Metadata = map[string]string{envelope.MetaID: "\xff\xfe\x00z", envelope.MetaPartitionKey: "\xff\xff", "a key": "x\r\ny", "": "z"}
 	store(t, b, c)
 	require.NoError(t, requeue(t, b, uuid.MustParse(c.GivenUp.ID)))
 	sent := sentBack(t, b)
 	require.Len(t, sent, 1)
 	got := signed(t, b, sent[0])
-	require.Equal(t, c.Message.ID, got[contract.MetaID], "it keeps the ID that it had here")
-	msg := message.NewMessage(got[contract.MetaID], sent[0].Payload)
+	require.Equal(t, c.Message.ID, got[envelope.MetaID], "it keeps the ID that it had here")
+	msg := message.NewMessage(got[envelope.MetaID], sent[0].Payload)
 	msg.Metadata = got
-	_, err := wire.Check(sent[0].Topic, msg)
+	_, err := envelope.Check(sent[0].Topic, msg.UUID, msg.Metadata)
 	require.NoError(t, err, "a broker takes it")
 }
 
 func requeuedWithoutPayload(t *testing.T, b Bench) {
 	c := poisoned(uuid.NewString(), "order-customers", 0)
-	c.Message.Data, c.Message.Metadata[router.MetaPoisonOmitted] = nil, "metadata, payload"
+	c.Message.Data, c.Message.Metadata[envelope.MetaPoisonOmitted] = nil, "metadata, payload"
 	store(t, b, c)
 	require.ErrorIs(t, requeue(t, b, uuid.MustParse(c.GivenUp.ID)), event.ErrPayloadOmitted)
 	require.Empty(t, sentBack(t, b), "its consumer would take the empty payload for the event's")
@@ -298,6 +298,6 @@ func nextRound(t *testing.T, b Bench) {
 	require.NoError(t, err)
 	twice, err := sent[1].Metadata()
 	require.NoError(t, err)
-	require.Equal(t, once[contract.MetaID], twice[contract.MetaID])
-	require.Equal(t, "2", twice[router.MetaRound])
+	require.Equal(t, once[envelope.MetaID], twice[envelope.MetaID])
+	require.Equal(t, "2", twice[envelope.MetaRound])
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
@@ -27,7 +28,7 @@ type Store interface {
 type Bench struct {
 	Store  Store
 	Outbox router.Outbox
-	Key    contract.RequeueKey // of the store
+	Key    envelope.RequeueKey // of the store
 }
 
 // Each runs a test on a fresh Bench of each database.
@@ -83,12 +84,12 @@ func now() time.Time { return begin }
 // order makes the message of event number n of an order.
 func order(key uuid.UUID, n int) event.Message {
 	id := uuid.Must(uuid.NewV7())
-	e := contract.Envelope{
+	e := envelope.Envelope{
 		ID: id.String(), Type: contract.TypeOrderPlaced, Source: contract.SourceOrder, Key: key.String(), Sequence: int64(n),
 		Time: begin.Add(time.Duration(n) * time.Second), CorrelationID: "corr-" + key.String(), CausationID: "cause",
 	}
 	return event.Message{
-		ID: e.ID, Subject: contract.Topic(e.Type), Metadata: e.Metadata(), Data: []byte(`{"n": ` + strconv.Itoa(n) + `}`),
+		ID: e.ID, Subject: envelope.Topic(e.Type), Metadata: e.Metadata(), Data: []byte(`{"n": ` + strconv.Itoa(n) + `}`),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/order"
 )
 
@@ -24,7 +25,7 @@ var userDeleted = order.Cancellation{By: contract.ReasonUserDeleted, Reason: con
 
 // ForgetCustomer takes note of an account that was deleted.
 type ForgetCustomer struct {
-	Event contract.Envelope
+	Event envelope.Envelope
 	User  contract.User
 }
 

@@ -3,11 +3,11 @@ package command
 import (
 	"context"
 
-	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 // PassOver takes note of an event that means nothing to orders.
-type PassOver struct{ Event contract.Envelope }
+type PassOver struct{ Event envelope.Envelope }
 
 // PassOverHandler handles PassOver.
 type PassOverHandler struct{ inbox Inbox }

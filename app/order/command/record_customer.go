@@ -6,12 +6,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/order"
 )
 
 // RecordCustomer takes note of an account that was created or changed.
 type RecordCustomer struct {
-	Event contract.Envelope
+	Event envelope.Envelope
 	User  contract.User
 }
 
@@ -39,7 +40,7 @@ func (h *RecordCustomerHandler) Handle(ctx context.Context, c RecordCustomer) er
 func userID(u contract.User) (uuid.UUID, error) {
 	id, err := uuid.Parse(u.ID)
 	if err != nil {
-		return uuid.UUID{}, contract.ErrUndecodable.Because(err)
+		return uuid.UUID{}, envelope.ErrUndecodable.Because(err)
 	}
 	return id, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/idempotency"
 	"github.com/millrace/millrace/app/order"
 )
@@ -24,10 +25,10 @@ type Store interface {
 // failure of kind fault.Early. An event is late if a newer one of its key was applied before it.
 type Inbox interface {
 	// Apply runs effect and remembers e in one transaction. effect may run again, as in Store.Atomically.
-	Apply(ctx context.Context, e contract.Envelope, effect func(ctx context.Context, tx Tx, late bool) error) error
+	Apply(ctx context.Context, e envelope.Envelope, effect func(ctx context.Context, tx Tx, late bool) error) error
 	// ApplyInSteps runs step, each time in a transaction of its own, until it is done, and remembers e with the last. After a crash
 	// it begins again with the first.
-	ApplyInSteps(ctx context.Context, e contract.Envelope, step func(ctx context.Context, tx Tx, late bool) (done bool, err error)) error
+	ApplyInSteps(ctx context.Context, e envelope.Envelope, step func(ctx context.Context, tx Tx, late bool) (done bool, err error)) error
 }
 
 // Tx is one transaction on orders, on what is known of customers, and on the events about orders.

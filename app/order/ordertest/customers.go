@@ -14,6 +14,7 @@ import (
 
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/correlation"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/app/order"
 	"github.com/millrace/millrace/app/order/command"
@@ -22,9 +23,9 @@ import (
 )
 
 // envelope is an event about the buyer.
-func (b *bench) envelope(typ string, sequence int64) contract.Envelope {
+func (b *bench) envelope(typ string, sequence int64) envelope.Envelope {
 	id := uuid.UUID(b.buyer.UserID).String()
-	return contract.Envelope{
+	return envelope.Envelope{
 		ID:   uuid.NewSHA1(b.buyer.UserID, fmt.Append(nil, typ, sequence)).String(),
 		Type: typ, Source: contract.SourceUser, Key: id, Sequence: sequence, Time: b.at,
 	}
@@ -118,7 +119,7 @@ type steps struct {
 var errCrash = errors.New("crash")
 
 func (s *steps) ApplyInSteps(
-	ctx context.Context, e contract.Envelope, step func(ctx context.Context, tx command.Tx, late bool) (bool, error),
+	ctx context.Context, e envelope.Envelope, step func(ctx context.Context, tx command.Tx, late bool) (bool, error),
 ) error {
 	return s.Store.ApplyInSteps(ctx, e, func(ctx context.Context, tx command.Tx, late bool) (bool, error) {
 		s.n++
@@ -233,7 +234,7 @@ type outdated struct {
 }
 
 func (o outdated) ApplyInSteps(
-	ctx context.Context, e contract.Envelope, step func(ctx context.Context, tx command.Tx, late bool) (bool, error),
+	ctx context.Context, e envelope.Envelope, step func(ctx context.Context, tx command.Tx, late bool) (bool, error),
 ) error {
 	return o.Store.ApplyInSteps(ctx, e, func(ctx context.Context, tx command.Tx, late bool) (bool, error) {
 		return step(ctx, outdatedTx{tx, o.gone}, late)

@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/correlation"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/order"
 	"github.com/millrace/millrace/app/order/command"
 	"github.com/millrace/millrace/app/order/query"
@@ -28,7 +28,7 @@ type Store interface {
 // Fixture is a fresh store, and a view of what it is about to publish.
 type Fixture struct {
 	Store     Store
-	Published func(t *testing.T) []contract.Envelope // in the order in which it was stored
+	Published func(t *testing.T) []envelope.Envelope // in the order in which it was stored
 }
 
 // Run runs the suite; open gives each of its tests a store of its own.
@@ -164,7 +164,7 @@ func (b *bench) requireStored(t *testing.T, o order.Order) {
 }
 
 // published gives the events of one order, and asks that they are numbered without a gap.
-func (b *bench) published(t *testing.T, id uuid.UUID) (events []contract.Envelope) {
+func (b *bench) published(t *testing.T, id uuid.UUID) (events []envelope.Envelope) {
 	t.Helper()
 	for _, e := range b.Published(t) {
 		if e.Key == id.String() {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/order"
 	"github.com/millrace/millrace/app/order/command"
 	"github.com/millrace/millrace/app/order/query"
@@ -110,7 +111,7 @@ func (r repeating) Atomically(ctx context.Context, fn func(ctx context.Context, 
 }
 
 func (r repeating) ApplyInSteps(
-	ctx context.Context, e contract.Envelope, step func(ctx context.Context, tx command.Tx, late bool) (bool, error),
+	ctx context.Context, e envelope.Envelope, step func(ctx context.Context, tx command.Tx, late bool) (bool, error),
 ) error {
 	err := r.Store.ApplyInSteps(ctx, e, func(ctx context.Context, tx command.Tx, late bool) (bool, error) {
 		if _, err := step(ctx, tx, late); err != nil {

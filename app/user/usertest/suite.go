@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/limit"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/correlation"
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/app/user"
@@ -34,7 +34,7 @@ type Store interface {
 type Fixture struct {
 	Store     Store
 	Limits    func(now func() time.Time) command.Limits
-	Published func(t *testing.T) []contract.Envelope // in the order in which it was stored
+	Published func(t *testing.T) []envelope.Envelope // in the order in which it was stored
 }
 
 // Run runs the suite; open gives each of its tests a store of its own.
@@ -273,7 +273,7 @@ func (b *bench) requireStored(t *testing.T, u user.User) {
 }
 
 // published gives the events of one account, and asks that they are numbered without a gap.
-func (b *bench) published(t *testing.T, id uuid.UUID) (events []contract.Envelope) {
+func (b *bench) published(t *testing.T, id uuid.UUID) (events []envelope.Envelope) {
 	t.Helper()
 	for _, e := range b.Published(t) {
 		if e.Key == id.String() {

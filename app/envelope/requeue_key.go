@@ -1,4 +1,4 @@
-package contract
+package envelope
 
 import (
 	"crypto/hmac"
@@ -16,9 +16,6 @@ const (
 	MetaSignature = "millrace-signature"  // of the event service, by RequeueKey
 	MetaRequeueOf = "millrace-requeue-of" // UUID of the poison message that was requeued
 )
-
-// brokersOwn is the only metadata that a signature leaves out: the broker takes it off on the way.
-const brokersOwn = "Nats-Msg-Id"
 
 // RequeueKey signs what goes back to a consumer. Such a message claims the subject that it came from first and is believed as if it came
 // from there, although another service publishes it. The key is the same for all services. The zero value signs and accepts nothing.
@@ -57,7 +54,7 @@ func RequeuedDigest(consumer, id string, metadata map[string]string, payload []b
 	return digest.Sum(nil)
 }
 
-// writeRequeued writes a message so that no other one is written the same: each part follows its length, metadata goes by name.
+// writeRequeued leaves out the signature itself, and what the broker takes off on the way. It writes a message so that no other one is written the same: each part follows its length, metadata goes by name.
 func writeRequeued(h hash.Hash, consumer, id string, metadata map[string]string, payload []byte) {
 	part := func(s string) {
 		_ = binary.Write(h, binary.BigEndian, uint64(len(s))) // a hash takes everything
@@ -68,7 +65,7 @@ func writeRequeued(h hash.Hash, consumer, id string, metadata map[string]string,
 	part(id)
 	part(string(payload))
 	for _, name := range slices.Sorted(maps.Keys(metadata)) {
-		if name != MetaSignature && name != brokersOwn {
+		if name != MetaSignature && name != MetaDeduplicationID {
 			part(name)
 			part(metadata[name])
 		}

@@ -1,28 +1,22 @@
-// Package wire is what every broker adapter promises about a message on its way: which stream takes it, what it may carry, who it
-// is and which key it belongs to.
-package wire
+package envelope
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
-
-	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/millrace/millrace/app/fault"
 )
 
 // The streams, each with the subjects below its own first token.
 const (
-	Events  = "EVENTS"  // every event; kept for ever unless configured
-	Poison  = "POISON"  // what consumers gave up
-	Requeue = "REQUEUE" // what goes back to the one consumer that failed
+	StreamEvents  = "EVENTS"  // every event; kept for ever unless configured
+	StreamPoison  = "POISON"  // what consumers gave up
+	StreamRequeue = "REQUEUE" // what goes back to the one consumer that failed
 )
 
-// MessageID is the metadata key by which a stream tells repeats; without it, the message's UUID does.
-const MessageID = "Nats-Msg-Id"
-
-// own begins the keys that steer the broker; as metadata they would do what nobody asked for.
-const own = "Nats-"
+// brokersPrefix begins the names of metadata that steer the broker.
+const brokersPrefix = "Nats-"
 
 // ErrUnpublishable refuses a message that the broker could never take, or would change. Trying again is of no use.
 var ErrUnpublishable = fault.New(fault.Invalid, "unpublishable", "The broker cannot take the message.")
@@ -33,21 +27,22 @@ func StreamOf(subject string) (string, error) {
 	if found && rest != "" {
 		switch first {
 		case "events":
-			return Events, nil
+			return StreamEvents, nil
 		case "poison":
-			return Poison, nil
+			return StreamPoison, nil
 		case "requeue":
-			return Requeue, nil
+			return StreamRequeue, nil
 		}
 	}
 	return "", fmt.Errorf("no stream takes the subject %q", subject)
 }
 
-// Own reports whether a metadata key belongs to the broker; a handler never sees it.
-func Own(key string) bool { return strings.HasPrefix(key, own) }
+// BrokersOwn reports whether a metadata key belongs to the broker; a handler never sees it.
+func BrokersOwn(key string) bool { return strings.HasPrefix(key, brokersPrefix) }
 
-// Check refuses what would not arrive as it is. It gives the ID by which the stream tells repeats of the message.
-func Check(topic string, msg *message.Message) (messageID string, err error) {
+// Check refuses a message that would not arrive as it is. It returns the ID by which the stream tells repeats of it: that of its metadata,
+// or id.
+func Check(topic, id string, metadata map[string]string) (deduplicationID string, err error) {
 	if _, err := StreamOf(topic); err != nil {
 		return "", ErrUnpublishable.Because(err)
 	}
@@ -56,10 +51,10 @@ func Check(topic string, msg *message.Message) (messageID string, err error) {
 			return "", ErrUnpublishable.Because(fmt.Errorf("topic %q is no subject", topic))
 		}
 	}
-	if err := checkValue("the UUID", msg.UUID); err != nil {
+	if err := checkValue("the UUID", id); err != nil {
 		return "", err
 	}
-	for key, value := range msg.Metadata {
+	for key, value := range metadata {
 		if err := checkKey(key); err != nil {
 			return "", err
 		}
@@ -67,17 +62,14 @@ func Check(topic string, msg *message.Message) (messageID string, err error) {
 			return "", err
 		}
 	}
-	if id := msg.Metadata[MessageID]; id != "" {
-		return id, nil
-	}
-	return msg.UUID, nil
+	return cmp.Or(metadata[MetaDeduplicationID], id), nil
 }
 
 // tokenCharacters are those of a header's name (RFC 9110); the client refuses a header with any other.
 const tokenCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
 func checkKey(key string) error {
-	if Own(key) && key != MessageID {
+	if BrokersOwn(key) && key != MetaDeduplicationID {
 		return ErrUnpublishable.Because(fmt.Errorf("metadata key %q belongs to the broker", key))
 	}
 	if key == "" || strings.Trim(key, tokenCharacters) != "" {

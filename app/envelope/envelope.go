@@ -1,4 +1,6 @@
-package contract
+// Package envelope is the vocabulary of messages: what one is, how its attributes are named, where it is published, how a foreign ID becomes
+// a UUID, and what a broker takes.
+package envelope
 
 import (
 	"fmt"
@@ -24,9 +26,27 @@ const (
 	MetaTraceparent  = "traceparent"
 )
 
+// Metadata keys that the poison queue adds to a message.
+const (
+	MetaPoisonID        = "millrace-poison-id"       // UUID, fixed by consumer, source and ID of the event, and round
+	MetaPoisonConsumer  = "millrace-poison-consumer" // who gave up
+	MetaPoisonSubject   = "millrace-poison-subject"  // where the message had come from
+	MetaPoisonReason    = "millrace-poison-reason"   // the last error, one line
+	MetaPoisonStack     = "millrace-poison-stack"    // of a panic, quoted as a Go string; absent elsewhere
+	MetaPoisonAttempts  = "millrace-poison-attempts" // decimal
+	MetaPoisonFirst     = "millrace-poison-first"    // RFC 3339
+	MetaPoisonLast      = "millrace-poison-last"     // RFC 3339
+	MetaPoisonOmitted   = "millrace-poison-omitted"  // "metadata", "payload" or both: too large to go along; absent elsewhere
+	MetaRound           = "millrace-round"           // how often the message was requeued, decimal; absent: never
+	MetaDeduplicationID = "Nats-Msg-Id"              // by which the broker tells repeats, where it is not the event's ID
+)
+
 // MaxBytes is the most that payload and metadata of one event may weigh together. It is checked where the event is written,
 // so that what the broker could never take is refused before it is promised.
 const MaxBytes = 512 << 10
+
+// MaxReason is the longest reason for giving a message up, in bytes; what is longer is cut.
+const MaxReason = 2048
 
 // ErrTooLarge refuses an event over MaxBytes.
 var ErrTooLarge = fault.New(fault.Invalid, "event_too_large", "The change is too large: its event would exceed 512 KiB.")
@@ -79,9 +99,9 @@ func (e Envelope) Metadata() map[string]string {
 	return m
 }
 
-// ParseEnvelope reads an envelope from a message. What a foreign publisher left out is empty, and no error: it matters only to a handler
+// Parse reads an envelope from a message. What a foreign publisher left out is empty, and no error: it matters only to a handler
 // that needs it.
-func ParseEnvelope(id string, metadata map[string]string, data []byte) Envelope {
+func Parse(id string, metadata map[string]string, data []byte) Envelope {
 	e := Envelope{
 		ID:            id,
 		Type:          metadata[MetaType],

@@ -1,4 +1,4 @@
-package wire_test
+package envelope_test
 
 import (
 	"testing"
@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/millrace/millrace/adapters/wire"
+	"github.com/millrace/millrace/app/envelope"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,13 +27,13 @@ func TestDerivedIdentitiesAreForEver(t *testing.T) {
 		{"c26451d4-73a6-573b-9412-fe817a72cbe6", "", shop},
 		{"c26451d4-73a6-573b-9412-fe817a72cbe6", "A-17", shop},
 	} {
-		require.Equal(t, c.want, wire.Identity(c.name, c.metadata, "EVENTS", 7))
+		require.Equal(t, c.want, envelope.Identity(c.name, c.metadata, "EVENTS", 7))
 	}
 }
 
 func TestKey(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "p", wire.Key("id", map[string]string{"ce-partitionkey": "p", "ce-subject": "s"}))
-	require.Equal(t, "s", wire.Key("id", map[string]string{"ce-subject": "s"}))
-	require.Equal(t, "id", wire.Key("id", nil))
+	require.Equal(t, "p", envelope.Key("id", map[string]string{"ce-partitionkey": "p", "ce-subject": "s"}))
+	require.Equal(t, "s", envelope.Key("id", map[string]string{"ce-subject": "s"}))
+	require.Equal(t, "id", envelope.Key("id", nil))
 }
