@@ -54,7 +54,7 @@ var usual = []refusal{
 		fields: []fault.Field{{Location: "body", Message: "ends in the middle of a value, at byte 17"}},
 	},
 	refusalOf(version.ErrMoved), refusalOf(errTooLarge), errSlow, errContentType, errContentEncoding,
-	refusalOf(errLimited.After(usualWait)), errInternal,
+	errInternal,
 	{
 		status: http.StatusServiceUnavailable, code: "database_away", detail: "The database cannot be reached. Nothing was changed; try again.",
 	},
@@ -63,6 +63,14 @@ var usual = []refusal{
 		detail: "The database has no room: its disk is full. Nothing was changed; try again once there is space.",
 	},
 	{status: http.StatusServiceUnavailable, code: "outcome_unknown", detail: unknownOutcome},
+}
+
+// excess are the refusals of callers who ask for too much at once, and of those who come while others do.
+func excess(op *huma.Operation) []refusal {
+	if _, signedIn := op.Metadata[metaRoles]; signedIn && op.Method == http.MethodGet {
+		return []refusal{refusalOf(errReads), refusalOf(errReadsBusy), refusalOf(errUnread)}
+	}
+	return []refusal{refusalOf(errLimited.After(usualWait))}
 }
 
 // keysAway is said by whoever checks tokens.
@@ -74,7 +82,7 @@ var keysAway = refusal{
 // complete adds to an operation what the document says of all of them alike. It runs when the operation is registered.
 func complete(document *huma.OpenAPI, op *huma.Operation) {
 	op.Parameters = append(op.Parameters, &huma.Param{Ref: "#/components/parameters/" + partCorrelation})
-	for _, no := range usual {
+	for _, no := range slices.Concat(usual, excess(op)) {
 		fails(document, op, no)
 	}
 	if op.RequestBody == nil {

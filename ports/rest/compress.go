@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,7 +13,19 @@ import (
 // leastPacked is the size, in bytes, below which compressing an answer saves no packet.
 const leastPacked = 1024
 
+// packers hold some 800 KiB each. None waits for a client: an answer is compressed whole before it is sent.
 var packers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
+// packed returns body compressed.
+func packed(body []byte) []byte {
+	var buf bytes.Buffer
+	packer, _ := packers.Get().(*gzip.Writer)
+	defer packers.Put(packer)
+	packer.Reset(&buf)
+	_, _ = packer.Write(body) // a buffer takes everything
+	_ = packer.Close()
+	return buf.Bytes()
+}
 
 // packable reports whether the answer may be compressed, going by its header. It may not
 //   - if it must not be stored: answers of sign-in hold tokens, and the compressed length of a secret beside what the caller chose gives
@@ -33,50 +46,6 @@ func (x *exchange) packable(status int) bool {
 		return true
 	}
 	return false
-}
-
-// pack begins to compress an answer whose first piece is p, if that is worth it. Ours are written in one piece.
-func (x *exchange) pack(p []byte) {
-	if len(p) >= leastPacked {
-		h := x.Header()
-		h["Content-Encoding"] = headerGzip
-		delete(h, "Content-Length")
-		x.packer, _ = packers.Get().(*gzip.Writer)
-		x.packer.Reset(x.ResponseWriter)
-	}
-	x.release()
-}
-
-// release sends a header that was held back.
-func (x *exchange) release() {
-	if x.held {
-		x.held = false
-		x.ResponseWriter.WriteHeader(x.status)
-	}
-}
-
-// finish sends what is left of an answer. It is not called for one that broke off.
-func (x *exchange) finish() {
-	x.release()
-	if x.packer != nil {
-		_ = x.packer.Close() // the client is gone, which is no failure
-		packers.Put(x.packer)
-		x.packer = nil
-	}
-}
-
-// FlushError sends what was written so far, for http.ResponseController.
-func (x *exchange) FlushError() error {
-	if x.status == 0 {
-		x.WriteHeader(http.StatusOK)
-	}
-	x.release()
-	if x.packer != nil {
-		if err := x.packer.Flush(); err != nil {
-			return err
-		}
-	}
-	return http.NewResponseController(x.ResponseWriter).Flush()
 }
 
 // takesGzip reports whether the lines of an Accept-Encoding allow gzip, and do not prefer the plain answer.

@@ -16,14 +16,18 @@ import (
 // conclude ends an exchange: it answers a panic, counts, and writes the one line of the log. A panic after the header was sent
 // breaks the connection, so that nobody takes half an answer for a whole one.
 func (s *Server) conclude(x *exchange, r *http.Request, panicked any) {
-	if panicked != nil && x.held { // nothing was sent yet
-		x.held, x.status = false, 0
+	if x.done != nil {
+		defer x.done()
+	}
+	if panicked != nil && !x.direct { // nothing was sent yet
+		x.answer, x.bytes, x.status = nil, 0, 0
 	}
 	answered := x.status != 0
 	if panicked != nil && panicked != http.ErrAbortHandler { //nolint:errorlint // net/http compares this value itself
 		x.cause, x.stack = fmt.Errorf("panic: %v", panicked), debug.Stack()
 		if !answered {
 			writeRefusal(x, r, errInternal)
+			x.finish(r)
 		}
 	}
 	if x.status == 0 {
@@ -69,7 +73,7 @@ func (s *Server) log(x *exchange, r *http.Request, route string, took time.Durat
 	if !s.cfg.Logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 12)
+	attrs := make([]slog.Attr, 0, 13)
 	attrs = append(attrs,
 		slog.String("method", r.Method),
 		slog.String("route", route),
@@ -81,6 +85,9 @@ func (s *Server) log(x *exchange, r *http.Request, route string, took time.Durat
 	)
 	if x.signedIn() {
 		attrs = append(attrs, slog.String("user_id", uuid.UUID(x.caller.UserID).String()))
+	}
+	if x.unread {
+		attrs = append(attrs, slog.Bool("unread", true))
 	}
 	if x.cause != nil {
 		attrs = append(attrs, slog.String("error", x.cause.Error()))

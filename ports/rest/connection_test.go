@@ -187,7 +187,9 @@ func TestPanicInTheMiddleOfAnAnswerBreaksTheConnection(t *testing.T) {
 	rest.Register(f.server.API(), huma.Operation{OperationID: "half", Method: http.MethodGet, Path: "/api/half"},
 		func(context.Context, *struct{}) (*huma.StreamResponse, error) {
 			return &huma.StreamResponse{Body: func(ctx huma.Context) {
-				_, _ = ctx.BodyWriter().Write(make([]byte, 10_000))
+				w, _ := ctx.BodyWriter().(http.ResponseWriter)
+				_, _ = w.Write(make([]byte, 10_000))
+				_ = http.NewResponseController(w).Flush()
 				panic("in the middle")
 			}}, nil
 		})

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"bytes"
 	"compress/gzip"
 	"embed"
 	"encoding/json"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"strconv"
 	"sync"
 
 	"github.com/go-chi/chi/v5"
@@ -38,18 +38,29 @@ func (s *Server) documents(mux *chi.Mux) {
 	mux.Get("/docs/{file}", func(w http.ResponseWriter, r *http.Request) { serveDocs(w, r, chi.URLParam(r, "file")) })
 }
 
-// serveDocument serves what write gives, which is asked once.
+// serveDocument serves what write returns, which is called once. All clients are sent the same bytes.
 func serveDocument(mux *chi.Mux, address string, write func() ([]byte, error)) {
-	document := sync.OnceValues(write)
+	type encodings struct{ plain, packed []byte }
+	document := sync.OnceValues(func() (encodings, error) {
+		plain, err := write()
+		return encodings{plain, packed(plain)}, err
+	})
 	mux.Get(address, func(w http.ResponseWriter, r *http.Request) {
-		data, err := document()
+		both, err := document()
 		if err != nil {
 			WriteProblem(w, r, fmt.Errorf("write %s: %w", address, err))
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-cache")
-		_, _ = w.Write(data)
+		w.Header().Add("Vary", "Accept-Encoding")
+		body := both.plain
+		if takesGzip(r.Header["Accept-Encoding"]) {
+			w.Header()["Content-Encoding"], body = headerGzip, both.packed
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		unkept(w)
+		_, _ = w.Write(body)
 	})
 }
 
@@ -69,34 +80,38 @@ func serveDocs(w http.ResponseWriter, r *http.Request, file string) {
 		return
 	}
 	w.Header().Set("Content-Type", mediaType)
-	if data, err := docsPage.ReadFile("docs/" + file); err == nil {
-		_, _ = w.Write(data)
+	if page, err := docsPage.Open("docs/" + file); err == nil {
+		unkept(w)
+		_, _ = io.Copy(w, page)
 		return
 	}
-	if data, err := static.FS.ReadFile(file); err == nil {
-		_, _ = w.Write(data)
+	if plain, err := static.FS.Open(file); err == nil {
+		unkept(w)
+		_, _ = io.Copy(w, plain)
 		return
 	}
-	packed, err := static.FS.ReadFile(file + ".gz")
+	compressed, err := static.FS.Open(file + ".gz")
 	if err != nil {
 		WriteProblem(w, r, errNoRoute)
 		return
 	}
-	servePacked(w, r, packed)
+	serveCompressed(w, r, compressed)
 }
 
-// servePacked sends a gzip file as it is to clients that take gzip, and unpacks it for others.
-func servePacked(w http.ResponseWriter, r *http.Request, packed []byte) {
+// serveCompressed sends a gzip file as it is to clients that take gzip, and decompresses it for others.
+func serveCompressed(w http.ResponseWriter, r *http.Request, file io.Reader) {
 	w.Header().Add("Vary", "Accept-Encoding")
 	if takesGzip(r.Header["Accept-Encoding"]) {
 		w.Header()["Content-Encoding"] = headerGzip
-		_, _ = w.Write(packed)
+		unkept(w)
+		_, _ = io.Copy(w, file)
 		return
 	}
-	unpacked, err := gzip.NewReader(bytes.NewReader(packed))
+	plain, err := gzip.NewReader(file)
 	if err != nil {
-		WriteProblem(w, r, fmt.Errorf("unpack %s: %w", r.URL.Path, err))
+		WriteProblem(w, r, fmt.Errorf("decompress %s: %w", r.URL.Path, err))
 		return
 	}
-	_, _ = io.Copy(w, unpacked) //nolint:gosec // the file is our own
+	unkept(w)
+	_, _ = io.Copy(w, plain) //nolint:gosec // the file is our own
 }

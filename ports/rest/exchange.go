@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -33,12 +32,17 @@ type exchange struct {
 	body          []byte     // as long as the operation runs
 	once          *once      // nil where the request has no idempotency key
 	span          trace.Span // nil where no spans are made
-	status        int        // 0 until the header is sent
+	status        int        // 0 until the answer has one
 	bytes         int64      // of the body, before it is compressed
 	encodings     []string   // that the client takes
 	signingIn     bool
-	held          bool         // the header waits for the body
-	packer        *gzip.Writer // nil where the answer goes out as it is
+	reading       bool         // GET or HEAD: asking again costs nothing
+	ends          time.Time    // when the answer must have been taken; zero: whenever
+	answer        []byte       // the body, until it is sent
+	direct        bool         // the header is sent, and pieces of the body go out as they are written
+	packer        *gzip.Writer // of a direct answer; nil where it goes out as it is
+	unread        bool         // the client did not take the answer
+	done          func()       // called once the answer was taken, or not; nil where nobody waits for it
 	cause         error        // why the answer is a failure of ours; for the log alone
 	stack         []byte       // of a panic
 }
@@ -53,7 +57,7 @@ func exchangeFrom(ctx context.Context) *exchange {
 // signedIn reports that the caller proved who they are, whether or not they may do what they ask for.
 func (x *exchange) signedIn() bool { return x.caller.UserID != [16]byte{} }
 
-// WriteHeader sends the header and remembers the status. Where the answer may be compressed it waits for the first piece of the body.
+// WriteHeader sets the status. The header is sent with the body.
 func (x *exchange) WriteHeader(status int) {
 	if x.status != 0 || status < http.StatusOK {
 		x.ResponseWriter.WriteHeader(status)
@@ -63,31 +67,31 @@ func (x *exchange) WriteHeader(status int) {
 	if x.server.draining.Load() {
 		x.Header()["Connection"] = headerClose
 	}
-	if x.packable(status) {
-		h := x.Header()
-		h["Vary"] = append(h["Vary"], "Accept-Encoding")
-		if x.held = takesGzip(x.encodings); x.held {
-			return
-		}
+	if x.direct {
+		x.ResponseWriter.WriteHeader(status)
 	}
-	x.ResponseWriter.WriteHeader(status)
 }
 
-// Write sends a piece of the body.
+// Write adds a piece to the body. It is sent when the operation has returned, so that nothing of the operation stays in memory while a slow
+// client takes the answer. A body that is flushed, or larger than mostKept, is sent as it is written from then on.
 func (x *exchange) Write(p []byte) (int, error) {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
-	if x.held {
-		x.pack(p)
+	if !x.direct && len(x.answer)+len(p) > mostKept {
+		if err := x.stream(); err != nil {
+			return 0, err
+		}
 	}
-	var w io.Writer = x.ResponseWriter
+	x.bytes += int64(len(p))
+	if !x.direct {
+		x.answer = append(x.answer, p...)
+		return len(p), nil
+	}
 	if x.packer != nil {
-		w = x.packer
+		return x.packer.Write(p)
 	}
-	n, err := w.Write(p)
-	x.bytes += int64(n)
-	return n, err
+	return x.ResponseWriter.Write(p)
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -125,6 +129,7 @@ func (s *Server) exchanges(next http.Handler) http.Handler {
 			ResponseWriter: w, server: s, started: s.cfg.Now(), correlationID: s.correlationID(r),
 			client:    clientOf(r, s.cfg.TrustedProxies),
 			encodings: r.Header["Accept-Encoding"], signingIn: strings.HasPrefix(r.URL.Path, "/api/auth/"),
+			reading: r.Method == http.MethodGet || r.Method == http.MethodHead, ends: endOf(r),
 		}
 		x.secure()
 		w.Header()[http.CanonicalHeaderKey(HeaderCorrelation)] = []string{x.correlationID}
@@ -132,7 +137,7 @@ func (s *Server) exchanges(next http.Handler) http.Handler {
 		s.metrics.inFlight.Inc()
 		defer func() { s.conclude(x, r, recover()) }()
 		next.ServeHTTP(x, r)
-		x.finish()
+		x.finish(r)
 	})
 }
 

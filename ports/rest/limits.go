@@ -37,7 +37,7 @@ func LimitedByAddress(op huma.Operation, name string, rule limit.Rule) huma.Oper
 	return with(op, metaLimit, addressLimit{name, rule})
 }
 
-// limited gives the step that limits op, nil if it is not limited, and documents it. Reading is free.
+// limited gives the step that limits how often op is called, nil if it is not limited, and documents it. Reading is bounded otherwise.
 func (g guards) limited(op *huma.Operation) func(huma.Context, func(huma.Context)) {
 	own, named := op.Metadata[metaLimit].(addressLimit)
 	if !named && !writing(op.Method) {

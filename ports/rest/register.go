@@ -88,6 +88,9 @@ func prepared(op huma.Operation, input, output reflect.Type, guards guards) (hum
 	if step := guards.limited(&op); step != nil {
 		steps = append(steps, step)
 	}
+	if step := guards.bounded(&op); step != nil {
+		steps = append(steps, step)
+	}
 	op, preconditions := conditional(op, input, output)
 	steps = append(steps, checkAddress)
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnprocessableEntity)

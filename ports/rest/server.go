@@ -5,6 +5,7 @@ package rest
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync/atomic"
@@ -60,6 +61,7 @@ type Server struct {
 	metrics  *metrics
 	tracer   trace.Tracer
 	ready    *readiness
+	unread   unreadBytes
 	draining atomic.Bool
 }
 
@@ -127,6 +129,9 @@ const (
 	writeTimeout      = 60 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
+	// writeBuffer is what the kernel keeps of each connection's answers. Left to itself it keeps megabytes for a client that reads nothing,
+	// in memory that a container pays for.
+	writeBuffer = 256 << 10
 )
 
 // HTTPServer gives an http.Server with the limits set, for one of this server's handlers. The caller listens and shuts down. What net/http
@@ -143,6 +148,12 @@ func (s *Server) HTTPServer(h http.Handler) *http.Server {
 		// OPTIONS * is a request like any other, not one that net/http answers without a word in the log.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				_ = tcp.SetWriteBuffer(writeBuffer) // one that is closed already needs none
+			}
+			return ctx
+		},
 	}
 }
 

@@ -17,7 +17,7 @@ type Access interface {
 type Service struct {
 	// Access knows whose rights changed lately; nil takes each token at its word.
 	Access Access
-	// Limits keeps count of what is limited; nil limits nothing.
+	// Limits keeps count of what is limited; nil limits no caller.
 	Limits Limits
 	// Secret keys the hashes by which a request with an idempotency key is recognised; the same for all replicas.
 	Secret []byte
@@ -26,7 +26,8 @@ type Service struct {
 // ForService gives api as s registers its operations on it.
 func ForService(api huma.API, s Service) huma.API {
 	return serviceAPI{API: api, guards: guards{
-		access: s.Access, writes: newWrites(s.Limits), weights: newWeights(s.Limits), limits: s.Limits, secret: s.Secret,
+		access: s.Access, writes: newWrites(s.Limits), weights: newWeights(s.Limits), reads: newReads(s.Limits != nil),
+		limits: s.Limits, secret: s.Secret,
 	}}
 }
 
@@ -41,6 +42,7 @@ type serviceAPI struct {
 type guards struct {
 	access          Access // nil where tokens are taken at their word
 	writes, weights *meter // nil where nothing is limited
+	reads           *reads // nil where nothing is bounded
 	limits          Limits
 	secret          []byte
 }
