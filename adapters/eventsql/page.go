@@ -31,12 +31,12 @@ func (w *where) equal(column, value string) {
 }
 
 // between asks for times from after on and before before, where they are set.
-func (w *where) between(column string, after, before time.Time) {
-	if !after.IsZero() {
-		w.add(column+" >= ?", sqldb.Micros(after))
+func (w *where) between(column string, after, before *time.Time) {
+	if after != nil {
+		w.add(column+" >= ?", sqldb.Micros(*after))
 	}
-	if !before.IsZero() {
-		w.add(column+" < ?", sqldb.Micros(before))
+	if before != nil {
+		w.add(column+" < ?", sqldb.Micros(*before))
 	}
 }
 

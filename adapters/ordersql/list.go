@@ -48,13 +48,13 @@ func page(f query.Filter, limit int) (statement string, args []any) {
 	if f.Behind != nil {
 		where, args = append(where, "id < ?"), append(args, f.Behind[:])
 	}
-	if !f.After.IsZero() {
+	if f.After != nil {
 		from := idAt(f.After.Add(-idSlack))
-		where, args = append(where, "id >= ? AND created_at >= ?"), append(args, from[:], microsUp(f.After))
+		where, args = append(where, "id >= ? AND created_at >= ?"), append(args, from[:], microsUp(*f.After))
 	}
-	if !f.Before.IsZero() {
+	if f.Before != nil {
 		until := idAt(f.Before.Add(idSlack))
-		where, args = append(where, "id < ? AND created_at < ?"), append(args, until[:], microsUp(f.Before))
+		where, args = append(where, "id < ? AND created_at < ?"), append(args, until[:], microsUp(*f.Before))
 	}
 	return "SELECT " + columns + " FROM orders WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?", append(args, limit)
 }

@@ -233,6 +233,8 @@ func TestListsAreFollowedToTheirEnd(t *testing.T) {
 		"/api/events?limit=3": 3, "/api/events?limit=3&order=asc": 3, "/api/poison?limit=3": 3, "/api/events?limit=7": 1,
 		"/api/events?type=order.placed.v1&key=key&source=/millrace/order&correlation_id=corr&after=2026-03-01T12:00:00Z" +
 			"&before=2026-03-01T13:00:00%2B01:00&limit=2": 0,
+		"/api/events?before=0001-01-01T00:00:00Z": 0, "/api/poison?before=0001-01-01T00:00:00Z": 0, // Go's zero time
+		"/api/events?after=0001-01-01T00:00:00Z&limit=4": 2, "/api/poison?after=0001-01-01T00:00:00Z&limit=4": 2,
 		"/api/events?after=2026-03-01T12:00:00Z&limit=2":                                                                   4,
 		"/api/poison?status=open&consumer=order-customers&type=order.placed.v1&key=key&after=2026-03-01T12:00:00Z&limit=5": 2,
 	} {

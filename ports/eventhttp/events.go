@@ -2,7 +2,6 @@ package eventhttp
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -13,19 +12,20 @@ import (
 type listEventsInput struct {
 	rest.PageInput
 
-	Type          string    `query:"type" maxLength:"255" doc:"Events of this type" example:"order.placed.v1"`
-	Key           string    `query:"key" maxLength:"255" doc:"Events of this aggregate"`
-	CorrelationID string    `query:"correlation_id" maxLength:"255" doc:"Events that this request caused"`
-	Source        string    `query:"source" maxLength:"255" doc:"Events of this source" example:"/millrace/order"`
-	After         time.Time `query:"after" doc:"Events that happened at this time or later, RFC 3339"`
-	Before        time.Time `query:"before" doc:"Events that happened before this time, RFC 3339"`
-	Order         string    `query:"order" enum:"asc,desc" default:"desc" doc:"asc: oldest first"`
+	Type          string            `query:"type" maxLength:"255" doc:"Events of this type" example:"order.placed.v1"`
+	Key           string            `query:"key" maxLength:"255" doc:"Events of this aggregate"`
+	CorrelationID string            `query:"correlation_id" maxLength:"255" doc:"Events that this request caused"`
+	Source        string            `query:"source" maxLength:"255" doc:"Events of this source" example:"/millrace/order"`
+	After         rest.OptionalTime `query:"after" doc:"Events that happened at this time or later, RFC 3339"`
+	Before        rest.OptionalTime `query:"before" doc:"Events that happened before this time, RFC 3339"`
+	Order         string            `query:"order" enum:"asc,desc" default:"desc" doc:"asc: oldest first"`
 }
 
 func (h routes) listEvents(ctx context.Context, in *listEventsInput) (*answer, error) {
 	q := query.Events{
 		Filter: query.EventFilter{
-			Type: in.Type, Key: in.Key, CorrelationID: in.CorrelationID, Source: in.Source, After: in.After, Before: in.Before,
+			Type: in.Type, Key: in.Key, CorrelationID: in.CorrelationID, Source: in.Source, After: in.After.Pointer(),
+			Before: in.Before.Pointer(),
 		},
 		Page: query.Page{Ascending: in.Order == "asc", Limit: in.Limit},
 	}

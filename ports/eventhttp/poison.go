@@ -2,7 +2,6 @@ package eventhttp
 
 import (
 	"context"
-	"time"
 
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
@@ -13,20 +12,21 @@ import (
 type listPoisonInput struct {
 	rest.PageInput
 
-	Status      string    `query:"status" enum:"open,requeued,discarded,resolved" doc:"Messages of this status"`
-	Consumer    string    `query:"consumer" maxLength:"255" doc:"Messages that this consumer gave up" example:"order-customers"`
-	Type        string    `query:"type" maxLength:"255" doc:"Messages of this event type"`
-	Fingerprint string    `query:"fingerprint" maxLength:"64" doc:"Failures of one kind"`
-	Key         string    `query:"key" maxLength:"255" doc:"Messages about this aggregate"`
-	After       time.Time `query:"after" doc:"Messages that failed last at this time or later, RFC 3339"`
-	Before      time.Time `query:"before" doc:"Messages that failed last before this time, RFC 3339"`
+	Status      string            `query:"status" enum:"open,requeued,discarded,resolved" doc:"Messages of this status"`
+	Consumer    string            `query:"consumer" maxLength:"255" doc:"Messages that this consumer gave up" example:"order-customers"`
+	Type        string            `query:"type" maxLength:"255" doc:"Messages of this event type"`
+	Fingerprint string            `query:"fingerprint" maxLength:"64" doc:"Failures of one kind"`
+	Key         string            `query:"key" maxLength:"255" doc:"Messages about this aggregate"`
+	After       rest.OptionalTime `query:"after" doc:"Messages that failed last at this time or later, RFC 3339"`
+	Before      rest.OptionalTime `query:"before" doc:"Messages that failed last before this time, RFC 3339"`
 }
 
 func (h routes) listPoison(ctx context.Context, in *listPoisonInput) (*answer, error) {
 	q := query.Poison{
 		Filter: query.PoisonFilter{
 			Status: event.Status(in.Status), Consumer: in.Consumer, Type: in.Type, Fingerprint: in.Fingerprint, Key: in.Key,
-			After: in.After, Before: in.Before,
+			After:  in.After.Pointer(),
+			Before: in.Before.Pointer(),
 		},
 		Page: query.Page{Limit: in.Limit},
 	}

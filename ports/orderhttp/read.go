@@ -3,7 +3,6 @@ package orderhttp
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -23,15 +22,16 @@ type listOrdersInput struct {
 	Status string `query:"status" enum:"placed,cancelled" doc:"Orders of this status"`
 	UserID string `query:"user_id" format:"uuid" doc:"Orders of this user; another than oneself: admins alone"`
 
-	After  time.Time `query:"after" doc:"Orders placed at this time or later, RFC 3339"`
-	Before time.Time `query:"before" doc:"Orders placed before this time, RFC 3339"`
+	After  rest.OptionalTime `query:"after" doc:"Orders placed at this time or later, RFC 3339"`
+	Before rest.OptionalTime `query:"before" doc:"Orders placed before this time, RFC 3339"`
 }
 
 type page struct{ Body rest.Page[Order] }
 
 func (h routes) list(ctx context.Context, in *listOrdersInput) (*page, error) {
 	q := query.Orders{
-		Caller: rest.Caller(ctx), Status: order.Status(in.Status), After: in.After, Before: in.Before, Limit: in.Limit,
+		Caller: rest.Caller(ctx), Status: order.Status(in.Status), After: in.After.Pointer(), Before: in.Before.Pointer(),
+		Limit: in.Limit,
 	}
 	var err error
 	if q.UserID, err = in.user(); err != nil {

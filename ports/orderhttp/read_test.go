@@ -77,6 +77,7 @@ func TestList(t *testing.T) {
 		{"bob", "?cursor=" + cursor}, {"ada", "?status=placed&cursor=" + cursor}, {"ada", "?cursor=" + cursor + "x"}, {"ada", "?cursor=x"},
 		{"ada", "?limit=0"}, {"ada", "?limit=201"}, {"ada", "?limit=many"},
 		{"ada", "?limit=2&after=2020-01-01T00:00:00Z&cursor=" + cursor}, {"ada", "?limit=2&before=2120-01-01T00:00:00Z&cursor=" + cursor},
+		{"ada", "?limit=2&before=0001-01-01T00:00:00Z&cursor=" + cursor},
 		{"ada", "?after=yesterday"}, {"ada", "?before=2026-01-31"},
 		{"ada", "?status=lost"}, {"ada", "?user_id=secret"}, {"ada", "?page=2"},
 	} {
@@ -106,6 +107,8 @@ func TestListOfASpanOfTime(t *testing.T) {
 		"after=" + at + "&before=" + at:                     nil,
 		"after=2020-01-01T00:00:00Z&before=" + at:           {placed[0][0]},
 		"after=2120-01-01T00:00:00Z":                        nil,
+		"before=0001-01-01T00:00:00Z":                       nil, // Go's zero time
+		"after=0001-01-01T00:00:00Z&before=" + at:           {placed[0][0]},
 		"before=" + at + "&user_id=" + idOf("ada").String(): {placed[0][0]},
 	} {
 		var got []string

@@ -38,11 +38,11 @@ func ListOf(ctx context.Context, name string, filters ...string) string {
 }
 
 // Stamp writes a time as a filter of ListOf, however the caller spelt it; no time is empty.
-func Stamp(t time.Time) string {
-	if t.IsZero() {
+func Stamp(t OptionalTime) string {
+	if !t.Given {
 		return ""
 	}
-	return t.UTC().Format(time.RFC3339Nano)
+	return t.Value.UTC().Format(time.RFC3339Nano)
 }
 
 // Behind opens a cursor of the list that ListOf named and gives the position behind which its page begins, nil for the first page.

@@ -65,17 +65,18 @@ func filteredHistory(t *testing.T, b Bench) {
 		filter query.EventFilter
 		want   []int64
 	}{
-		"none":           {query.EventFilter{}, []int64{1, 2, 3, 4}},
-		"type":           {query.EventFilter{Type: "invoice.sent.v1"}, []int64{4}},
-		"key":            {query.EventFilter{Key: one.String()}, []int64{1, 2, 3}},
-		"correlation":    {query.EventFilter{CorrelationID: "corr-" + other.String()}, []int64{4}},
-		"source":         {query.EventFilter{Source: contract.SourceOrder}, []int64{1, 2, 3}},
-		"after":          {query.EventFilter{After: begin.Add(2 * time.Second)}, []int64{2, 3, 4}},
-		"before":         {query.EventFilter{Before: begin.Add(2 * time.Second)}, []int64{1}},
-		"between":        {query.EventFilter{After: begin.Add(2 * time.Second), Before: begin.Add(4 * time.Second)}, []int64{2, 3}},
-		"all together":   {query.EventFilter{Type: contract.TypeOrderPlaced, Key: one.String(), After: begin.Add(3 * time.Second)}, []int64{3}},
-		"nothing fits":   {query.EventFilter{Type: "invoice.sent.v1", Key: one.String()}, nil},
-		"case is a case": {query.EventFilter{Type: "ORDER.PLACED.V1"}, nil},
+		"none":                 {query.EventFilter{}, []int64{1, 2, 3, 4}},
+		"type":                 {query.EventFilter{Type: "invoice.sent.v1"}, []int64{4}},
+		"key":                  {query.EventFilter{Key: one.String()}, []int64{1, 2, 3}},
+		"correlation":          {query.EventFilter{CorrelationID: "corr-" + other.String()}, []int64{4}},
+		"source":               {query.EventFilter{Source: contract.SourceOrder}, []int64{1, 2, 3}},
+		"after":                {query.EventFilter{After: new(begin.Add(2 * time.Second))}, []int64{2, 3, 4}},
+		"before":               {query.EventFilter{Before: new(begin.Add(2 * time.Second))}, []int64{1}},
+		"before the zero time": {query.EventFilter{Before: new(time.Time{})}, nil},
+		"between":              {query.EventFilter{After: new(begin.Add(2 * time.Second)), Before: new(begin.Add(4 * time.Second))}, []int64{2, 3}},
+		"all together":         {query.EventFilter{Type: contract.TypeOrderPlaced, Key: one.String(), After: new(begin.Add(3 * time.Second))}, []int64{3}},
+		"nothing fits":         {query.EventFilter{Type: "invoice.sent.v1", Key: one.String()}, nil},
+		"case is a case":       {query.EventFilter{Type: "ORDER.PLACED.V1"}, nil},
 	} {
 		for _, limit := range []int{1, 50} {
 			got := positions(slices.Concat(pages(t, b, query.Events{Filter: c.filter, Page: query.Page{Ascending: true, Limit: limit}})...))
@@ -113,16 +114,17 @@ func pagedPoison(t *testing.T, b Bench) {
 		filter query.PoisonFilter
 		want   int
 	}{
-		"none":        {query.PoisonFilter{}, 6},
-		"open":        {query.PoisonFilter{Status: event.StatusOpen}, 5},
-		"requeued":    {query.PoisonFilter{Status: event.StatusRequeued}, 1},
-		"discarded":   {query.PoisonFilter{Status: event.StatusDiscarded}, 0},
-		"consumer":    {query.PoisonFilter{Consumer: "event-history"}, 5},
-		"type":        {query.PoisonFilter{Type: contract.TypeUserCreated}, 6},
-		"key":         {query.PoisonFilter{Key: kept.Key}, 1},
-		"fingerprint": {query.PoisonFilter{Fingerprint: kept.Fingerprint}, 1},
-		"after":       {query.PoisonFilter{Consumer: "event-history", After: begin.Add(3 * time.Minute)}, 2},
-		"before":      {query.PoisonFilter{Consumer: "event-history", Before: begin.Add(3 * time.Minute)}, 3},
+		"none":                 {query.PoisonFilter{}, 6},
+		"open":                 {query.PoisonFilter{Status: event.StatusOpen}, 5},
+		"requeued":             {query.PoisonFilter{Status: event.StatusRequeued}, 1},
+		"discarded":            {query.PoisonFilter{Status: event.StatusDiscarded}, 0},
+		"consumer":             {query.PoisonFilter{Consumer: "event-history"}, 5},
+		"type":                 {query.PoisonFilter{Type: contract.TypeUserCreated}, 6},
+		"key":                  {query.PoisonFilter{Key: kept.Key}, 1},
+		"fingerprint":          {query.PoisonFilter{Fingerprint: kept.Fingerprint}, 1},
+		"after":                {query.PoisonFilter{Consumer: "event-history", After: new(begin.Add(3 * time.Minute))}, 2},
+		"before the zero time": {query.PoisonFilter{Consumer: "event-history", Before: new(time.Time{})}, 0},
+		"before":               {query.PoisonFilter{Consumer: "event-history", Before: new(begin.Add(3 * time.Minute))}, 3},
 	} {
 		h := query.NewPoisonHandler(b.Store)
 		var numbers []int64

@@ -16,8 +16,8 @@ type EventFilter struct {
 	Key           string
 	CorrelationID string
 	Source        string
-	After         time.Time // happened at this time or later
-	Before        time.Time // happened before this time
+	After         *time.Time // happened at this time or later; nil: whenever
+	Before        *time.Time // happened before this time; nil: whenever
 }
 
 // PoisonFilter picks poison messages. What is empty or zero picks all.
@@ -27,8 +27,8 @@ type PoisonFilter struct {
 	Type        string
 	Fingerprint string
 	Key         string
-	After       time.Time // failed last at this time or later
-	Before      time.Time // failed last before this time
+	After       *time.Time // failed last at this time or later; nil: whenever
+	Before      *time.Time // failed last before this time; nil: whenever
 }
 
 // Page says which part of a list is read.

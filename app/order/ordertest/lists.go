@@ -118,17 +118,18 @@ func timed(t *testing.T, b *bench) {
 		want  []order.Order
 	}{
 		"whenever":                     {query.Orders{}, []order.Order{late, behind, exact, before, early}},
-		"from noon, which is included": {query.Orders{After: noon}, []order.Order{late, behind, exact}},
-		"from a bit after noon":        {query.Orders{After: noon.Add(1)}, []order.Order{late, behind}},
-		"until noon, which is not":     {query.Orders{Before: noon}, []order.Order{before, early}},
-		"until a bit after noon":       {query.Orders{Before: noon.Add(1)}, []order.Order{exact, before, early}},
-		"between":                      {query.Orders{After: noon.Add(-us), Before: noon.Add(us)}, []order.Order{exact, before}},
-		"of a status":                  {query.Orders{After: noon, Status: order.Placed}, []order.Order{late, behind}},
-		"in another zone":              {query.Orders{Before: noon.In(time.FixedZone("", 3600))}, []order.Order{before, early}},
-		"of no time":                   {query.Orders{After: noon, Before: noon}, nil},
-		"before all times":             {query.Orders{Before: time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC)}, nil},
-		"after all times":              {query.Orders{After: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}, nil},
-		"since long ago":               {query.Orders{After: noon.AddDate(-2000, 0, 0), Before: noon}, []order.Order{before, early}},
+		"from noon, which is included": {query.Orders{After: new(noon)}, []order.Order{late, behind, exact}},
+		"from a bit after noon":        {query.Orders{After: new(noon.Add(1))}, []order.Order{late, behind}},
+		"until noon, which is not":     {query.Orders{Before: new(noon)}, []order.Order{before, early}},
+		"until a bit after noon":       {query.Orders{Before: new(noon.Add(1))}, []order.Order{exact, before, early}},
+		"between":                      {query.Orders{After: new(noon.Add(-us)), Before: new(noon.Add(us))}, []order.Order{exact, before}},
+		"of a status":                  {query.Orders{After: new(noon), Status: order.Placed}, []order.Order{late, behind}},
+		"in another zone":              {query.Orders{Before: new(noon.In(time.FixedZone("", 3600)))}, []order.Order{before, early}},
+		"of no time":                   {query.Orders{After: new(noon), Before: new(noon)}, nil},
+		"before all times":             {query.Orders{Before: new(time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC))}, nil},
+		"before the zero time":         {query.Orders{Before: new(time.Time{})}, nil},
+		"after all times":              {query.Orders{After: new(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC))}, nil},
+		"since long ago":               {query.Orders{After: new(noon.AddDate(-2000, 0, 0)), Before: new(noon)}, []order.Order{before, early}},
 	} {
 		for _, caller := range []principal.Principal{b.buyer, b.admin} {
 			test.query.Caller, test.query.Limit = caller, 10
@@ -137,10 +138,10 @@ func timed(t *testing.T, b *bench) {
 			require.ElementsMatch(t, ids(test.want), ids(page.Orders), name)
 		}
 	}
-	first, err := b.list.Handle(b.request, query.Orders{Caller: b.buyer, After: noon, Limit: 2})
+	first, err := b.list.Handle(b.request, query.Orders{Caller: b.buyer, After: new(noon), Limit: 2})
 	require.NoError(t, err)
 	require.Len(t, first.Orders, 2)
-	second, err := b.list.Handle(b.request, query.Orders{Caller: b.buyer, After: noon, Limit: 2, Behind: first.Next})
+	second, err := b.list.Handle(b.request, query.Orders{Caller: b.buyer, After: new(noon), Limit: 2, Behind: first.Next})
 	require.NoError(t, err)
 	require.ElementsMatch(t, ids([]order.Order{late, behind, exact}), ids(append(first.Orders, second.Orders...)))
 }

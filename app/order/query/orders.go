@@ -15,8 +15,8 @@ type Orders struct {
 	Caller principal.Principal
 	UserID *uuid.UUID   // nil: all that the caller may see
 	Status order.Status // empty: any
-	After  time.Time    // placed then or later; zero: whenever
-	Before time.Time    // placed before; zero: whenever
+	After  *time.Time   // placed then or later; nil: whenever
+	Before *time.Time   // placed before; nil: whenever
 	Behind *uuid.UUID   // the last page's Next
 	Limit  int
 }

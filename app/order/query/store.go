@@ -22,7 +22,7 @@ type Store interface {
 type Filter struct {
 	UserID *uuid.UUID   // nil: everybody's
 	Status order.Status // empty: any
-	After  time.Time    // placed then or later; zero: whenever
-	Before time.Time    // placed before; zero: whenever
+	After  *time.Time   // placed then or later; nil: whenever
+	Before *time.Time   // placed before; nil: whenever
 	Behind *uuid.UUID   // only orders older than this one; nil: from the newest
 }
