@@ -228,7 +228,15 @@ func (o *table) Purge(_ context.Context, rows []Published) (n int64, err error) 
 }
 
 func (o *table) Backlog(context.Context) (Backlog, error) {
-	return Backlog{Rows: int64(o.waiting())}, nil
+	b := Backlog{Rows: int64(o.waiting())}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, e := range o.rows {
+		if e.sequence == 0 && (b.Oldest.IsZero() || e.CreatedAt.Before(b.Oldest)) {
+			b.Oldest = e.CreatedAt
+		}
+	}
+	return b, nil
 }
 
 func (o *table) Wake() <-chan struct{} { return o.wake }

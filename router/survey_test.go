@@ -1,0 +1,133 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The holder of a lease may be a process that hangs, and a database may have nobody who publishes at all.
+func TestBacklogIsTrueWithoutTheLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		_, held, err := r.outbox.Acquire(t.Context(), "a process that hangs", time.Hour)
+		require.NoError(t, err)
+		require.True(t, held)
+		for range 3 {
+			r.outbox.add("a", 1)
+		}
+		stop := r.start(t, nil)
+		<-time.After(41 * time.Second)
+		require.InDelta(t, 3, r.gauge(t, "millrace_outbox_backlog"), 0)
+		require.InDelta(t, 40, r.gauge(t, "millrace_outbox_oldest_seconds"), 1)
+		require.InDelta(t, 41, r.relay.Waiting().Seconds(), 0.1)
+		require.Zero(t, r.gauge(t, "millrace_relay_lease"))
+		stop()
+	})
+}
+
+// uncountable is an outbox whose statements fail while told so.
+type uncountable struct {
+	*table
+
+	failing atomic.Bool
+	tail    atomic.Bool // Tail fails
+}
+
+var errStatement = errors.New("the statement failed")
+
+func (u *uncountable) Backlog(ctx context.Context) (Backlog, error) {
+	if u.failing.Load() {
+		return Backlog{}, errStatement
+	}
+	return u.table.Backlog(ctx)
+}
+
+func (u *uncountable) Tail(ctx context.Context, stream string, before uint64, limit int) ([]Published, error) {
+	if u.tail.Load() {
+		<-ctx.Done() // takes as long as it may
+		return nil, ctx.Err()
+	}
+	return u.table.Tail(ctx, stream, before, limit)
+}
+
+func TestAgeOfWhatWaitsGrowsWhileTheDatabaseDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		outbox := &uncountable{table: r.outbox}
+		r.broker.leave()
+		r.outbox.add("a", 1)
+		stop := r.start(t, func(c *RelayConfig) { c.Outbox = outbox })
+		<-time.After(time.Second)
+		outbox.failing.Store(true)
+		<-time.After(time.Minute)
+		require.InDelta(t, 1, r.gauge(t, "millrace_outbox_backlog"), 0)
+		require.InDelta(t, 58, r.gauge(t, "millrace_outbox_oldest_seconds"), 4)
+		stop()
+	})
+}
+
+// A comparison that fails at the database keeps the relay from publishing, and nothing from being purged that the broker has.
+func TestPurgingGoesOnWhileTheTailCannotBeCompared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		outbox := &uncountable{table: r.outbox}
+		stop := r.start(t, func(c *RelayConfig) { c.Outbox = outbox })
+		for n := range int64(20) {
+			r.outbox.add("a", n+1)
+		}
+		eventually(t, time.Second, r.drained)
+		<-time.After(2 * time.Second)
+		outbox.tail.Store(true)
+		r.broker.leave()
+		<-time.After(time.Second)
+		r.broker.come(0)
+		<-time.After(time.Minute)
+		trouble, found := r.relay.Trouble()
+		require.True(t, found)
+		require.Empty(t, trouble.Stream, "the database's, and not the broker's")
+		require.ErrorIs(t, trouble.Err, context.DeadlineExceeded)
+		require.Equal(t, []string{"one"}, r.outbox.taken, "the lease was kept meanwhile")
+		<-time.After(time.Hour)
+		require.Empty(t, r.outbox.rows)
+		outbox.tail.Store(false)
+		r.outbox.add("a", 21)
+		eventually(t, readTimeout+breakMax+time.Second, r.drained)
+		_, found = r.relay.Trouble()
+		require.False(t, found)
+		stop()
+	})
+}
+
+// While its tail is not compared, the broker may have lost what it acknowledged last, however long ago that was.
+func TestPurgeKeepsWhatTheBrokerLostWhileTheTailCannotBeCompared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		outbox := &uncountable{table: r.outbox}
+		stop := r.start(t, func(c *RelayConfig) { c.Outbox = outbox })
+		for n := range int64(20) {
+			r.outbox.add("a", n+1)
+		}
+		eventually(t, time.Second, r.drained)
+		<-time.After(2 * time.Second)
+		r.broker.leave()
+		<-time.After(2 * time.Hour)
+		outbox.tail.Store(true)
+		r.broker.come(5)
+		<-time.After(time.Minute)
+		require.Len(t, r.outbox.rows, 20)
+		outbox.tail.Store(false)
+		eventually(t, readTimeout+breakMax+time.Second, func() bool { return len(r.broker.contents()) == 20 && r.drained() })
+		r.requireOrder(t, map[string]int{"a": 20})
+		stop()
+	})
+}
