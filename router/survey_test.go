@@ -131,3 +131,32 @@ func TestPurgeKeepsWhatTheBrokerLostWhileTheTailCannotBeCompared(t *testing.T) {
 		stop()
 	})
 }
+
+// slowTail is an outbox that takes longer to read a tail than a lease lasts.
+type slowTail struct {
+	*table
+
+	takes time.Duration
+}
+
+func (o slowTail) Tail(ctx context.Context, stream string, before uint64, limit int) ([]Published, error) {
+	select {
+	case <-time.After(o.takes):
+		return o.table.Tail(ctx, stream, before, limit)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func TestComparisonHasTimeOfItsOwnBesideTheLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRelayRig()
+		const takes = 6 * time.Second
+		stop := r.start(t, func(c *RelayConfig) { c.Outbox = slowTail{r.outbox, takes} })
+		r.outbox.add("a", 1)
+		eventually(t, time.Duration(len(streams))*takes+time.Second, r.drained)
+		require.Equal(t, []string{"one"}, r.outbox.taken, "the lease was renewed meanwhile")
+		stop()
+	})
+}
