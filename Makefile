@@ -32,6 +32,10 @@ test: ## the tests that need nothing but Go
 test-all: ## every test, with the race detector, a private MariaDB and an external nats-server
 	CI=true deploy/local/with.sh go test -race -shuffle=on -timeout 20m ./...
 
+.PHONY: large-tables
+large-tables: ## the plans of what runs by itself, and a relay, at five million rows; some minutes, without the race detector
+	CI=true deploy/local/with.sh go test -count=1 -timeout 30m -run 'LargeTables|Positions' ./adapters/sqldb ./adapters/eventsql -scale 5000000
+
 .PHONY: fuzz-short
 fuzz-short: ## every fuzz target for a few seconds; FUZZTIME=1m for longer
 	.ci/fuzz

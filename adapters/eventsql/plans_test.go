@@ -3,7 +3,6 @@ package eventsql
 import (
 	"context"
 	"flag"
-	"os"
 	"testing"
 	"time"
 
@@ -13,15 +12,8 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 )
 
-var scale = flag.Int("scale", usualScale(), "rows in the history of the tests of large tables")
-
-// usualScale is 50,000 rows, of which plans with real statistics can be read, and a million where CI=true.
-func usualScale() int {
-	if os.Getenv("CI") == "true" {
-		return 1_000_000
-	}
-	return 50_000
-}
+// scale is enough for plans with real statistics. `make large-tables` has five million.
+var scale = flag.Int("scale", 50_000, "rows in the history of the tests of large tables")
 
 // Positions are given many times a second, in a history that only grows.
 func TestPositionsReadNoMoreThanTheEventsThatWait(t *testing.T) {

@@ -43,9 +43,14 @@ func NewMariaDB(ctx context.Context, dir string, accounts ...string) (*MariaDB, 
 	if err != nil {
 		return nil, err
 	}
+	// Not /tmp: a server that starts deletes the temporary tables that it finds there, also those of others.
+	temporary := filepath.Join(dir, "mariadb-tmp")
+	if err := os.MkdirAll(temporary, 0o700); err != nil {
+		return nil, err
+	}
 	p := &Process{
 		Name: "mariadb", Dir: dir,
-		Argv: append([]string{findExecutable("mariadbd")}, withUserFlag("--no-defaults", "--datadir="+data, "--socket="+socket,
+		Argv: append([]string{findExecutable("mariadbd")}, withUserFlag("--no-defaults", "--datadir="+data, "--tmpdir="+temporary, "--socket="+socket,
 			"--bind-address=127.0.0.1", "--port="+port, "--skip-name-resolve", "--character-set-server=utf8mb4",
 			"--max-connections=500", "--init-file="+initFile, "--pid-file="+filepath.Join(data, "mariadbd.pid"))...),
 	}

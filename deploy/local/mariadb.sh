@@ -27,7 +27,9 @@ CREATE USER IF NOT EXISTS 'millrace'@'127.0.0.1' IDENTIFIED BY 'millrace';
 GRANT ALL PRIVILEGES ON *.* TO 'millrace'@'127.0.0.1' WITH GRANT OPTION;
 SQL
   save_value mariadb-port "$(free_port "${MILLRACE_MARIADB_PORT:-13306}")"
-  start_process mariadb mariadbd --no-defaults --datadir="$data" --socket="$socket" --bind-address=127.0.0.1 \
+  # A folder of its own for temporary tables: in /tmp a server that starts deletes those of the others.
+  mkdir -p "$data-tmp"
+  start_process mariadb mariadbd --no-defaults --datadir="$data" --tmpdir="$data-tmp" --socket="$socket" --bind-address=127.0.0.1 \
     --port="$(load_value mariadb-port)" --skip-name-resolve --character-set-server=utf8mb4 --max-connections=500 \
     --init-file="$state/mariadb.sql" --pid-file="$data/mariadbd.pid" "${user_flag[@]}"
   wait_for mariadb 60 port_open "$(load_value mariadb-port)"
