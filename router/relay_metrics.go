@@ -28,7 +28,7 @@ func newRelayMetrics(reg prometheus.Registerer, service string) (*relayMetrics, 
 	}
 	m := &relayMetrics{
 		lease:     gauge("millrace_relay_lease", "1 in the process that holds the lease of the service's outbox."),
-		backlog:   gauge("millrace_outbox_backlog", "Outbox rows that no broker acknowledged. Each replica counts them, with the lease or without."),
+		backlog:   gauge("millrace_outbox_backlog", "Outbox rows that no broker acknowledged, at every replica."),
 		oldest:    gauge("millrace_outbox_oldest_seconds", "Age of the oldest outbox row that no broker acknowledged."),
 		held:      gauge("millrace_outbox_held_keys", "Keys held back because a row of theirs could not be published."),
 		published: counter("millrace_outbox_published_total", "Outbox rows that the broker acknowledged."),

@@ -54,9 +54,9 @@ func fillHistory(t *testing.T, db *sqldb.DB, n int) {
 		}))
 	}
 	const (
-		step = 1 << 15
-		into = "INSERT INTO history (id, position, event_id, type, source, partition_key, sequence, time, recorded_at, correlation_id, causation_id," +
-			" metadata, data)"
+		step = 1 << 13
+		into = "INSERT INTO history (id, position, event_id, type, source, partition_key, sequence, time, recorded_at, correlation_id," +
+			" causation_id, metadata, data)"
 	)
 	text := func(prefix string) string { return "CAST(printf('" + prefix + "%012d', id + ?) AS BLOB)" }
 	if db.Dialect() == sqldb.MySQL {

@@ -98,8 +98,8 @@ func choose(ids []int64, candidates []waiting, chosen map[int64]bool, limit int)
 	return ids
 }
 
-// byPosition keeps MySQL from reading the history by its IDs, as it may where it has seen many events wait: from the first on, for the few that
-// do. SQLite keeps no statistics, and always goes by the position.
+// byPosition keeps MySQL from reading the history by its IDs, as it may where it has seen many events wait: from the first on, for the few
+// that do. SQLite keeps no statistics, and always goes by the position.
 func byPosition(d sqldb.Dialect) string {
 	if d == sqldb.MySQL {
 		return d.UseIndex("history_by_position")
@@ -108,7 +108,8 @@ func byPosition(d sqldb.Dialect) string {
 }
 
 func selectUnpositioned(d sqldb.Dialect) string {
-	return "SELECT h.id, h.sequence IS NULL OR h.sequence = 1 OR h.recorded_at < ?, p.id, p.position IS NOT NULL FROM history h" + byPosition(d) +
+	return "SELECT h.id, h.sequence IS NULL OR h.sequence = 1 OR h.recorded_at < ?, p.id, p.position IS NOT NULL" +
+		" FROM history h" + byPosition(d) +
 		" LEFT JOIN history p ON p.partition_key = h.partition_key AND p.sequence = h.sequence - 1 AND p.source = h.source" +
 		" WHERE h.position IS NULL AND h.id > ? ORDER BY h.id LIMIT ?"
 }

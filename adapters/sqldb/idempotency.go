@@ -61,7 +61,8 @@ func (tx *Tx) remember(ctx context.Context, r *idempotency.Record) (kept bool, e
 // ForgetAnswers deletes up to most kept answers that hold data of a user, and gives their number. They are read without locks and deleted
 // by primary key, so that it waits for no transaction that keeps another answer.
 func (tx *Tx) ForgetAnswers(ctx context.Context, owner uuid.UUID, most int) (int, error) {
-	rows, err := tx.Query(ctx, "SELECT id FROM idempotency"+tx.dialect.UseIndex("idempotency_owner")+" WHERE owner = ? LIMIT ?", owner[:], most)
+	rows, err := tx.Query(ctx, "SELECT id FROM idempotency"+tx.dialect.UseIndex("idempotency_owner")+" WHERE owner = ? LIMIT ?",
+		owner[:], most)
 	if err != nil {
 		return 0, fmt.Errorf("read a user's answers: %w", err)
 	}

@@ -247,8 +247,8 @@ func (k *keeper) isMariaDB() bool {
 	return strings.Contains(version, "MariaDB")
 }
 
-// sqliteSearches are the ways in which SQLite may look for rows. Each names all columns of an index that the statement gives values for: one
-// of them alone may find most of a table.
+// sqliteSearches are the ways in which SQLite may look for rows. Each names all columns of an index that the statement gives values for:
+// one of them alone may find most of a table.
 var sqliteSearches = []string{
 	"SEARCH lease USING PRIMARY KEY (name=?)",
 	"SEARCH outbox USING INTEGER PRIMARY KEY (rowid=?)",

@@ -33,11 +33,17 @@ var expiring = []Expiring{
 	{Table: "limit_buckets", ID: "bucket", Time: "full_at", Index: "limit_buckets_full", Kept: time.Minute},
 	{Table: "idempotency", ID: "id", Time: "created_at", Index: "idempotency_created", Kept: idempotency.KeptFor},
 	// An event fails, waits and is given up within minutes. What comes back later was requeued, and begins a round of its own.
-	{Table: "failures", Names: []string{"consumer"}, ID: "event_id", Time: "last_failed_at", Index: "failures_last", Kept: 30 * 24 * time.Hour},
+	{
+		Table: "failures", Names: []string{"consumer"}, ID: "event_id", Time: "last_failed_at", Index: "failures_last",
+		Kept: 30 * 24 * time.Hour,
+	},
 	// This must be longer than an event without a sequence can come again: from the outbox (an hour), the poison queue, or the stream,
 	// where its consumer has to be made anew. A stream that keeps its events for longer may have such an event applied twice.
 	// Millrace's own events have sequences, and the place of a key is never forgotten.
-	{Table: "inbox_seen", Names: []string{"consumer", "source"}, ID: "event_id", Time: "seen_at", Index: "inbox_seen_at", Kept: 365 * 24 * time.Hour},
+	{
+		Table: "inbox_seen", Names: []string{"consumer", "source"}, ID: "event_id", Time: "seen_at", Index: "inbox_seen_at",
+		Kept: 365 * 24 * time.Hour,
+	},
 }
 
 // Purge deletes expired rows. Replicas may do so at once.

@@ -46,8 +46,9 @@ func (k *keeper) fill(n int) {
 		return "CAST(printf('%0" + width + "d', id) AS BLOB)"
 	}
 	for into, values := range map[string]string{
-		"inbox (consumer, source, partition_key, sequence, applied, updated_at)": "'" + consumer + "', '/millrace/user', " + id("16") + ", 1, 1, ?",
-		"inbox_seen (consumer, source, event_id, seen_at)":                       "'" + consumer + "', '/elsewhere', " + id("16") + ", ?",
+		"inbox (consumer, source, partition_key, sequence, applied, updated_at)": "'" + consumer + "', '/millrace/user', " + id("16") +
+			", 1, 1, ?",
+		"inbox_seen (consumer, source, event_id, seen_at)": "'" + consumer + "', '/elsewhere', " + id("16") + ", ?",
 		"inbox_left_out (consumer, source, partition_key, first_sequence, last_sequence)": "'" + consumer +
 			"', '/millrace/user', 'gaps', 10 * id, 10 * id + 0 * ?",
 		"failures (consumer, event_id, round, attempts, first_failed_at, last_failed_at)": "'" + consumer + "', " + id("16") + ", 0, 1, 0, ?",
@@ -56,7 +57,7 @@ func (k *keeper) fill(n int) {
 		"limit_buckets (bucket, full_at)":                                        id("16") + ", ?",
 		"access_changes (user_id, version, role, deleted, changed_at, noted_at)": id("16") + ", 1, 'admin', 0, 0, 1 + 0 * ?",
 	} {
-		const step = 1 << 16
+		const step = 1 << 13
 		for from := 0; from < n/10; from += step {
 			require.NoError(k.t, k.db.Atomically(k.t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
 				_, err := tx.Exec(ctx, "INSERT INTO "+into+" SELECT "+values+" FROM outbox WHERE id > ? AND id <= ?", at, from, min(from+step, n/10))

@@ -50,8 +50,8 @@ func NewMariaDB(ctx context.Context, dir string, accounts ...string) (*MariaDB, 
 	}
 	p := &Process{
 		Name: "mariadb", Dir: dir,
-		Argv: append([]string{findExecutable("mariadbd")}, withUserFlag("--no-defaults", "--datadir="+data, "--tmpdir="+temporary, "--socket="+socket,
-			"--bind-address=127.0.0.1", "--port="+port, "--skip-name-resolve", "--character-set-server=utf8mb4",
+		Argv: append([]string{findExecutable("mariadbd")}, withUserFlag("--no-defaults", "--datadir="+data, "--tmpdir="+temporary,
+			"--socket="+socket, "--bind-address=127.0.0.1", "--port="+port, "--skip-name-resolve", "--character-set-server=utf8mb4",
 			"--max-connections=500", "--init-file="+initFile, "--pid-file="+filepath.Join(data, "mariadbd.pid"))...),
 	}
 	m := &MariaDB{Process: p, Address: address}

@@ -10,7 +10,7 @@ import (
 )
 
 // fillStep is how many rows a statement of Fill stores at most, so that it ends well within the time that the server gives it.
-const fillStep = 1 << 16
+const fillStep = 1 << 13
 
 // FillOutbox stores n acknowledged rows of the stream "events" in an outbox that is empty, with the IDs and places 1 to n. All of them were
 // published at the time at, in microseconds.
