@@ -2,10 +2,7 @@ package sqldb_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/idempotency"
@@ -173,78 +171,16 @@ func (k *keeper) checkPlans(t *testing.T) {
 		require.NoError(t, err, op.name)
 		read := 0
 		for _, s := range sent(recording) {
-			read += k.rowsRead(t, op.name, s)
+			if k.db.Dialect() == sqldb.MySQL {
+				read += sqldbtest.RowsRead(t, k.db, s.Query, s.Args...)
+				continue
+			}
+			for _, search := range sqldbtest.Searches(t, k.db, s.Query, s.Args...) {
+				require.Contains(t, sqliteSearches, search, "%s: %s", op.name, s.Query)
+			}
 		}
 		require.LessOrEqual(t, read, op.rows, op.name)
 	}
-}
-
-// rowsRead is how many rows a statement reads, as far as the database tells.
-func (k *keeper) rowsRead(t *testing.T, operation string, s sqldb.Statement) int {
-	if k.db.Dialect() == sqldb.SQLite {
-		k.requireSearch(t, operation, s)
-		return 0
-	}
-	t.Helper()
-	verb := "EXPLAIN FORMAT=JSON "
-	if strings.HasPrefix(s.Query, "SELECT") && k.isMariaDB() {
-		verb = "ANALYZE FORMAT=JSON " // executes it, and counts
-	}
-	var plan string
-	require.NoError(t, k.db.QueryRow(t.Context(), verb+s.Query, s.Args...).Scan(&plan), "%s: %s", operation, s.Query)
-	var tree any
-	require.NoError(t, json.Unmarshal([]byte(knownEscapes(plan)), &tree))
-	n := 0.0
-	for _, table := range tables(tree) {
-		require.NotContains(t, []any{"ALL", "index"}, table["access_type"], "%s: %s\n%s", operation, s.Query, plan)
-		rows, counted := table["r_rows"].(float64)
-		if !counted {
-			rows, _ = table["rows"].(float64)
-		}
-		loops, counted := table["r_loops"].(float64)
-		if !counted {
-			loops = 1
-		}
-		n += rows * loops
-	}
-	return int(n)
-}
-
-// escape is an escape sequence of JSON. MariaDB shows bytes that are no text as ones that JSON does not know.
-var escape = regexp.MustCompile(`(?s)\\.`)
-
-func knownEscapes(plan string) string {
-	return escape.ReplaceAllStringFunc(plan, func(e string) string {
-		if strings.Contains(`"\/bfnrtu`, e[1:]) {
-			return e
-		}
-		return e[1:]
-	})
-}
-
-// tables finds the real tables in a plan: those that an access type is given of. A result that is read through is none.
-func tables(tree any) (found []map[string]any) {
-	switch node := tree.(type) {
-	case map[string]any:
-		name, _ := node["table_name"].(string)
-		if _, ok := node["access_type"]; ok && !strings.HasPrefix(name, "<") {
-			found = append(found, node)
-		}
-		for _, child := range node {
-			found = append(found, tables(child)...)
-		}
-	case []any:
-		for _, child := range node {
-			found = append(found, tables(child)...)
-		}
-	}
-	return found
-}
-
-func (k *keeper) isMariaDB() bool {
-	var version string
-	require.NoError(k.t, k.db.QueryRow(k.t.Context(), "SELECT VERSION()").Scan(&version))
-	return strings.Contains(version, "MariaDB")
 }
 
 // sqliteSearches are the ways in which SQLite may look for rows. Each names all columns of an index that the statement gives values for:
@@ -275,21 +211,4 @@ var sqliteSearches = []string{
 	"SEARCH access_changes USING COVERING INDEX access_changes_noted (noted_at<?)",
 	"CO-ROUTINE step", // the rows that a count reads, of which there is a limit
 	"SCAN step",
-}
-
-// requireSearch proves that SQLite goes by an index, and how.
-func (k *keeper) requireSearch(t *testing.T, operation string, s sqldb.Statement) {
-	t.Helper()
-	rows, err := k.db.Query(t.Context(), "EXPLAIN QUERY PLAN "+s.Query, s.Args...)
-	require.NoError(t, err)
-	details, err := sqldb.Collect(rows, func(r sqldb.Scanner) (detail string, err error) {
-		var id, parent, unused int
-		err = r.Scan(&id, &parent, &unused, &detail)
-		return detail, err
-	})
-	require.NoError(t, err)
-	require.NotEmpty(t, details)
-	for _, detail := range details {
-		require.Contains(t, sqliteSearches, detail, "%s: %s", operation, s.Query)
-	}
 }
