@@ -65,11 +65,11 @@ func TestPlaceholderPasswordsAreRefused(t *testing.T) {
 		change func(*config.Settings)
 		says   string
 	}{
-		"admin":         {func(s *config.Settings) { s.AdminPassword = "change-me-at-the-first-sign-in" }, "MILLRACE_ADMIN_PASSWORD: is a placeholder"},
+		"admin":         {func(s *config.Settings) { s.AdminPassword = "change-me-at-the-first-sign-in" }, "ADMIN_PASSWORD: is a placeholder"},
 		"README's":      {func(s *config.Settings) { s.AdminPassword = "Gristmill by the River" }, "MILLRACE_ADMIN_PASSWORD: is a placeholder"},
-		"database":      {func(s *config.Settings) { s.DatabaseURL = "mysql://user:changeMeUser@mysql:3306/" }, "MILLRACE_DATABASE_URL: its password is"},
-		"database, DSN": {func(s *config.Settings) { s.DatabaseURL = "user:change-me@tcp(mysql:3306)/" }, "MILLRACE_DATABASE_URL: its password is"},
-		"escaped":       {func(s *config.Settings) { s.DatabaseURL = "mysql://user:change%4De@mysql/" }, "MILLRACE_DATABASE_URL: its password is"},
+		"database":      {func(s *config.Settings) { s.DatabaseURL = "mysql://user:changeMeUser@mysql:3306/" }, "DATABASE_URL: its password is"},
+		"database, DSN": {func(s *config.Settings) { s.DatabaseURL = "user:change-me@tcp(mysql:3306)/" }, "DATABASE_URL: its password is"},
+		"escaped":       {func(s *config.Settings) { s.DatabaseURL = "mysql://user:change%4De@mysql/" }, "DATABASE_URL: its password is"},
 		"broker":        {func(s *config.Settings) { s.BrokerURL = "nats://a:1,user:changeMeUser@b:2" }, "MILLRACE_BROKER_URL: its password is"},
 	} {
 		t.Run(name, func(t *testing.T) {

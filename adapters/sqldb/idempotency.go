@@ -81,7 +81,8 @@ func (tx *Tx) RedactAnswers(ctx context.Context, owner uuid.UUID, r idempotency.
 	if r.Body == nil {
 		return nil
 	}
-	rows, err := tx.Query(ctx, "SELECT id, body FROM idempotency WHERE owner = ? AND location = ?", owner[:], r.Location)
+	rows, err := tx.Query(ctx, "SELECT id, body FROM idempotency"+tx.dialect.UseIndex("idempotency_owner")+
+		" WHERE owner = ? AND location = ?", owner[:], r.Location)
 	if err != nil {
 		return fmt.Errorf("read the answers about %s: %w", r.Location, err)
 	}

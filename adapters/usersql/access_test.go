@@ -51,7 +51,8 @@ func TestChangesAndDeletionsEndTheAccessOfOlderTokens(t *testing.T) {
 		require.Equal(t, token, p)
 
 		role := principal.RoleUser
-		update := command.NewUpdateUserHandler(store, hasher{}, command.NewGuard(command.GuardConfig{Known: store, Hasher: hasher{}, Now: time.Now}), time.Now)
+		guard := command.NewGuard(command.GuardConfig{Known: store, Hasher: hasher{}, Now: time.Now})
+		update := command.NewUpdateUserHandler(store, hasher{}, guard, time.Now)
 		_, err = update.Handle(t.Context(), command.UpdateUser{Caller: root, ID: u.ID, Role: &role})
 		require.NoError(t, err)
 		p, err = check()

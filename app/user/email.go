@@ -18,11 +18,10 @@ const (
 	maxLabel = 63
 )
 
-// NormalEmail returns the one spelling under which an e-mail address is stored and compared: trimmed, composed (NFC), and folded, its domain
-// in Unicode where it was given in punycode, because both are the same mailbox. Unicode's
-// simple folding gives one letter for each letter: Σ, σ and ς are σ; ẞ is ß, not ss. The Turkish İ and ı fold to neither i nor each
-// other, so that the owner of alı@ does not get into ali@. ok is false for an invalid address. The domain needs no dot, since the first
-// admin is "admin@localhost".
+// NormalEmail returns the one spelling under which an e-mail address is stored and compared: trimmed, composed (NFC), and folded, its
+// domain in Unicode where it was given in punycode, because both are the same mailbox. Unicode's simple folding gives one letter for each
+// letter: Σ, σ and ς are σ; ẞ is ß, not ss. The Turkish İ and ı fold to neither i nor each other, so that the owner of alı@ does not get
+// into ali@. ok is false for an invalid address. The domain needs no dot, since the first admin is "admin@localhost".
 func NormalEmail(s string) (email string, ok bool) {
 	if !utf8.ValidString(s) || len(s) > 4*MaxEmail {
 		return "", false

@@ -27,7 +27,7 @@ type Order struct {
 	CreatedAt    time.Time  `json:"created_at"`
 	UpdatedAt    time.Time  `json:"updated_at"`
 	CancelledAt  *time.Time `json:"cancelled_at,omitempty" doc:"Once cancelled"`
-	CancelReason *string    `json:"cancel_reason,omitempty" doc:"Once cancelled: what was given as the reason; emptied when the user is deleted"`
+	CancelReason *string    `json:"cancel_reason,omitempty" doc:"Once cancelled: what was given as the reason; empty for a deleted user"`
 }
 
 func shape(o order.Order) Order {

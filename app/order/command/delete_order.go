@@ -31,8 +31,9 @@ func NewDeleteOrderHandler(store Store, now func() time.Time) *DeleteOrderHandle
 	return &DeleteOrderHandler{store: store, now: now}
 }
 
-// Handle removes the order, takes its texts out of the answers kept about it, and stores its event order.deleted.v1, after order.cancelled.v1 where it was still placed. The error is
-// order.ErrNotFound for a caller who is neither owner nor admin, and version.ErrMoved at another version than expected.
+// Handle removes the order, takes its texts out of the answers kept about it, and stores its event order.deleted.v1, after
+// order.cancelled.v1 where it was still placed. The error is order.ErrNotFound for a caller who is neither owner nor admin, and
+// version.ErrMoved at another version than expected.
 func (h *DeleteOrderHandler) Handle(ctx context.Context, c DeleteOrder) error {
 	return h.store.Atomically(ctx, func(ctx context.Context, tx Tx) error {
 		o, err := owned(ctx, tx, c.Caller, c.ID)

@@ -41,8 +41,8 @@ func NewForgetCustomerHandler(inbox Inbox, now func() time.Time) *ForgetCustomer
 }
 
 // Handle marks the account deleted, deletes its kept answers, cancels its placed orders with the reason user_deleted, each with its
-// event, and erases the notes and reasons that stand in its orders, in as many transactions as it takes. After the first of them the user can place no
-// order, so the last leaves none.
+// event, and erases the notes and reasons that stand in its orders, in as many transactions as it takes. After the first of them the user
+// can place no order, so the last leaves none.
 func (h *ForgetCustomerHandler) Handle(ctx context.Context, c ForgetCustomer) error {
 	id, err := userID(c.User)
 	if err != nil {

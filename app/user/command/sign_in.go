@@ -32,9 +32,9 @@ func NewSignInHandler(store Store, hasher Hasher, guard *Guard, granter *Granter
 	return &SignInHandler{store: store, hasher: hasher, guard: guard, granter: granter}
 }
 
-// Handle begins a session and gives its first tokens. The error is user.ErrSignIn or user.ErrTooManyAttempts, or says that too many wait for
-// the hasher. An unknown e-mail address costs one hash and counts like a wrong password, so that neither the answer nor its time tells who
-// has an account.
+// Handle begins a session and gives its first tokens. The error is user.ErrSignIn or user.ErrTooManyAttempts, or says that too many wait
+// for the hasher. An unknown e-mail address costs one hash and counts like a wrong password, so that neither the answer nor its time tells
+// who has an account.
 func (h *SignInHandler) Handle(ctx context.Context, c SignIn) (Grant, error) {
 	email, _ := user.NormalEmail(c.Email)     // an invalid one is looked up and counted too
 	u, unknown := h.store.ByEmail(ctx, email) // zero where it is unknown
