@@ -119,6 +119,10 @@ var arrows = []arrow{
 		shared := s.in("ports/rest") || s.in("adapters") || s.in("router")
 		return shared && !s.test() && service(s.dir()) == "" && service(p) != ""
 	}},
+	{"lifecycle imports the kernel and the router alone, so that other modules can run services with it", func(s source, imported string) bool {
+		p, ours := own(imported)
+		return s.in("lifecycle") && !s.test() && ours && !within(p, "router") && !slices.Contains(kernel, p)
+	}},
 	{"process runs services and knows none", func(s source, imported string) bool {
 		p, _ := own(imported)
 		return s.in("process") && !s.test() && (service(p) != "" || within(p, "compose"))
@@ -167,7 +171,7 @@ var technologies = []struct {
 	{"github.com/danielgtaylor/huma", []string{"ports"}},
 	{"github.com/go-chi/", []string{"ports"}},
 	{"github.com/alecthomas/kong", []string{"ports/cli"}},
-	{"github.com/ThreeDotsLabs/watermill", []string{"router", "adapters"}},
+	{"github.com/ThreeDotsLabs/watermill", []string{"router", "adapters", "lifecycle"}},
 	{"github.com/lestrrat-go/", []string{"adapters/jwks"}},
 }
 
@@ -292,6 +296,8 @@ func TestArrowsRefuseWhatIsForbidden(t *testing.T) {
 		{"what all services share", "ports/rest/server.go", ours + "app/order"},
 		{"what all services share", "adapters/sqldb/outbox.go", ours + "app/event"},
 		{"what all services share", "router/relay.go", ours + "app/user/command"},
+		{"lifecycle imports the kernel", "lifecycle/run.go", ours + "ports/rest"},
+		{"lifecycle imports the kernel", "lifecycle/run.go", ours + "adapters/sqldb"},
 		{"process runs services", "process/service.go", ours + "app/user"},
 		{"what composes", "config/config.go", ours + "compose"},
 		{"programs beside", "process/process.go", ours + "bench/crash"},

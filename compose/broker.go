@@ -10,7 +10,7 @@ import (
 	"github.com/millrace/millrace/adapters/memory"
 	"github.com/millrace/millrace/adapters/natsjs"
 	"github.com/millrace/millrace/config"
-	"github.com/millrace/millrace/process"
+	"github.com/millrace/millrace/lifecycle"
 )
 
 // The times of a consumer, whatever the broker. A delivery's attempts must fit into handlingLimit, and the whole retry schedule into
@@ -51,7 +51,7 @@ func startBrokers(cfg config.Config, log *slog.Logger) (*brokers, error) {
 }
 
 // connect gives a service its own connection.
-func (b *brokers) connect(ctx context.Context, service string) (process.Broker, error) {
+func (b *brokers) connect(ctx context.Context, service string) (lifecycle.Broker, error) {
 	cfg := natsjs.Config{URL: b.cfg.BrokerURL, Name: "millrace-" + service, Logger: b.log.With("service", service)}
 	switch b.cfg.Broker {
 	case config.BrokerMemory:

@@ -6,6 +6,7 @@ import (
 	"github.com/millrace/millrace/adapters/eventsql"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
+	"github.com/millrace/millrace/lifecycle"
 	"github.com/millrace/millrace/ports/eventhttp"
 	"github.com/millrace/millrace/process"
 	"github.com/millrace/millrace/router/eventconsumer"
@@ -36,7 +37,7 @@ func NewSequencer(assign *command.AssignPositionsHandler, p Platform) *eventcons
 func NewEventService(
 	r Runtime, http eventhttp.Handlers, handlers *eventconsumer.Consumer, sequencer *eventconsumer.Sequencer,
 ) (*process.Service, error) {
-	s, err := r.service(map[string]process.Consumer{
+	s, err := r.service(map[string]lifecycle.Consumer{
 		eventconsumer.History: {Handle: handlers.Record},
 		eventconsumer.Poison:  {Handle: handlers.StorePoison},
 	})
@@ -44,6 +45,6 @@ func NewEventService(
 		return nil, err
 	}
 	s.Routes = func(api huma.API) { eventhttp.Register(api, http) }
-	s.Workers = append(s.Workers, sequencer.Run)
+	s.Workers = append(s.Workers, lifecycle.Worker{Name: "sequencer", Run: sequencer.Run})
 	return s, nil
 }

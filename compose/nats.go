@@ -28,10 +28,10 @@ func newNATSBroker(conn *natsjs.Conn, log *slog.Logger) (*natsBroker, error) {
 	return &natsBroker{Publisher: publisher, conn: conn, log: log}, nil
 }
 
-// Connected implements process.Broker. Without the streams there is nothing to publish to.
+// Connected implements lifecycle.Broker. Without the streams there is nothing to publish to.
 func (b *natsBroker) Connected() bool { return b.streams.Load() && b.Publisher.Connected() }
 
-// EnsureStreams implements process.Broker.
+// EnsureStreams implements lifecycle.Broker.
 func (b *natsBroker) EnsureStreams(ctx context.Context, names ...string) error {
 	err := b.conn.EnsureStreams(ctx, natsjs.Streams{}, names...)
 	if err == nil {
@@ -40,22 +40,22 @@ func (b *natsBroker) EnsureStreams(ctx context.Context, names ...string) error {
 	return err
 }
 
-// EnsureConsumer implements process.Broker.
+// EnsureConsumer implements lifecycle.Broker.
 func (b *natsBroker) EnsureConsumer(ctx context.Context, name, topic string) (complete bool, err error) {
 	return b.conn.EnsureConsumer(ctx, natsjs.ConsumerSpec{Name: name, Filters: []string{topic}, AckWait: ackWait})
 }
 
-// Differences implements process.Broker.
+// Differences implements lifecycle.Broker.
 func (b *natsBroker) Differences() []string { return b.conn.Differences() }
 
-// Subscriber implements process.Broker.
+// Subscriber implements lifecycle.Broker.
 func (b *natsBroker) Subscriber(consumer string) message.Subscriber {
 	return natsjs.NewSubscriber(b.conn, natsjs.SubscriberConfig{
 		Consumer: consumer, AckWait: ackWait, HandlingLimit: handlingLimit, CloseTimeout: drainTimeout, Logger: b.log.With("consumer", consumer),
 	})
 }
 
-// Close implements process.Broker.
+// Close implements lifecycle.Broker.
 func (b *natsBroker) Close() {
 	if err := b.Publisher.Close(); err != nil {
 		b.log.Warn("closing the publisher failed", "error", err)

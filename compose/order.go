@@ -8,6 +8,7 @@ import (
 	"github.com/millrace/millrace/adapters/ordersql"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/lifecycle"
 	"github.com/millrace/millrace/ports/orderhttp"
 	"github.com/millrace/millrace/process"
 	"github.com/millrace/millrace/router/orderconsumer"
@@ -29,7 +30,7 @@ func NewOrderInbox(db *sqldb.DB, now func() time.Time) *sqldb.Inbox {
 func NewOrderService(
 	r Runtime, inbox *sqldb.Inbox, http orderhttp.Handlers, handlers orderconsumer.Handlers,
 ) (*process.Service, error) {
-	s, err := r.service(map[string]process.Consumer{
+	s, err := r.service(map[string]lifecycle.Consumer{
 		orderconsumer.Customers: {Inbox: inbox, Handle: orderconsumer.New(handlers).Handle},
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/adapters/jwks"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/envelope"
+	"github.com/millrace/millrace/lifecycle"
 	"github.com/millrace/millrace/ports/rest"
 	"github.com/millrace/millrace/process"
 	"github.com/millrace/millrace/router"
@@ -89,7 +90,7 @@ func NewEdge(p Platform, access *sqldb.Access, limits *sqldb.Limits) (rest.Servi
 }
 
 // NewBroker connects the service to its broker. It does not wait for the broker.
-func NewBroker(ctx context.Context, p Platform, d Description) (process.Broker, func(), error) {
+func NewBroker(ctx context.Context, p Platform, d Description) (lifecycle.Broker, func(), error) {
 	b, err := p.brokers.connect(ctx, d.Name)
 	if err != nil {
 		return nil, nil, err
@@ -103,7 +104,7 @@ func NewOutbox(db *sqldb.DB, d Description, newID func() uuid.UUID, now func() t
 }
 
 // NewRelay returns what moves the outbox to the broker.
-func NewRelay(p Platform, d Description, outbox *sqldb.Outbox, b process.Broker, newID func() uuid.UUID) (*router.Relay, error) {
+func NewRelay(p Platform, d Description, outbox *sqldb.Outbox, b lifecycle.Broker, newID func() uuid.UUID) (*router.Relay, error) {
 	return router.NewRelay(router.RelayConfig{
 		Service: d.Name, Outbox: outbox, Broker: b, Holder: holderName(newID),
 		Logger: p.Log, Metrics: p.Registry,
@@ -153,20 +154,24 @@ type Runtime struct {
 	DB          *sqldb.DB
 	Access      *sqldb.Access
 	Edge        rest.Service
-	Broker      process.Broker
+	Broker      lifecycle.Broker
 	Relay       *router.Relay
 	Router      *router.Router
 }
 
 // service returns the service that runs on r. consumers say how the consumers of its description handle their messages.
-func (r Runtime) service(consumers map[string]process.Consumer) (*process.Service, error) {
+func (r Runtime) service(consumers map[string]lifecycle.Consumer) (*process.Service, error) {
 	d := r.Description
-	s := &process.Service{
-		Name: d.Name, DB: r.DB, Migrations: d.Migrations, Broker: r.Broker, Streams: d.Streams(), Relay: r.Relay, Router: r.Router,
-		Access: r.Access, Edge: r.Edge, Early: []func(context.Context) error{r.Access.Run},
-		Workers: []func(context.Context) error{sqldb.NewPurge(r.DB, NewClock(), d.Expiring...).Run},
-		Log:     r.Platform.Log.With("service", d.Name),
-	}
+	s := &process.Service{Edge: r.Edge, Config: lifecycle.Config{
+		Name: d.Name, Database: r.DB, Broker: r.Broker, Streams: d.Streams(), Relay: r.Relay, Router: r.Router,
+		Prepare: []func(context.Context) error{
+			func(ctx context.Context) error { return r.DB.Migrate(ctx, d.Migrations) },
+			r.Access.Load,
+		},
+		EarlyWorkers: []lifecycle.Worker{{Name: "access", Run: r.Access.Run}},
+		Workers:      []lifecycle.Worker{{Name: "purge", Run: sqldb.NewPurge(r.DB, NewClock(), d.Expiring...).Run}},
+		Logger:       r.Platform.Log, Advice: sqldb.Advice,
+	}}
 	if len(consumers) != len(d.Consumers) {
 		return nil, fmt.Errorf("the %s service handles %d consumers, its description names %d", d.Name, len(consumers), len(d.Consumers))
 	}
@@ -179,9 +184,7 @@ func (r Runtime) service(consumers map[string]process.Consumer) (*process.Servic
 		if described.NeverPoison {
 			c.Options = append(c.Options, router.NeverPoison())
 		}
-		if err := s.AddConsumer(c); err != nil {
-			return nil, err
-		}
+		s.Consumers = append(s.Consumers, c)
 	}
 	return s, nil
 }

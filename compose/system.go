@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/adapters/jwks"
+	"github.com/millrace/millrace/lifecycle"
 	"github.com/millrace/millrace/ports/asyncapi"
 	"github.com/millrace/millrace/ports/rest"
 	"github.com/millrace/millrace/process"
@@ -54,7 +55,9 @@ func Events(version string) ([]byte, error) {
 // answer nobody.
 func remoteVerifier(url string, s *process.Service) *jwks.Verifier {
 	keys := jwks.NewRemote(url, &http.Client{Timeout: 5 * time.Second}, time.Now)
-	s.Early = append(s.Early, func(ctx context.Context) error { return keys.Run(ctx, s.Log) })
+	s.EarlyWorkers = append(s.EarlyWorkers, lifecycle.Worker{
+		Name: "public keys", Run: func(ctx context.Context) error { return keys.Run(ctx, s.Logger.With("service", s.Name)) },
+	})
 	s.Checks = append(s.Checks,
 		rest.Check{Name: s.Name + "_keys", Need: rest.Required, Probe: keys.Ready},
 		rest.Check{Name: s.Name + "_keys_fresh", Need: rest.Degrades, Probe: keys.Fresh})

@@ -3,9 +3,11 @@ package compose
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/adapters/argon"
@@ -15,6 +17,7 @@ import (
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/user/command"
 	"github.com/millrace/millrace/config"
+	"github.com/millrace/millrace/lifecycle"
 	"github.com/millrace/millrace/ports/userhttp"
 	"github.com/millrace/millrace/process"
 )
@@ -60,20 +63,26 @@ func NewGuard(p Platform, limits *sqldb.Limits, store *usersql.Store, hasher *ar
 	return command.NewGuard(c), nil
 }
 
+// openKeys returns the step that opens the signing keys. Keys of another secret stay closed however often it is tried.
+func openKeys(keys *jwks.Keyring) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		err := keys.Open(ctx)
+		if errors.Is(err, jwks.ErrSecret) {
+			return backoff.Permanent(err)
+		}
+		return err
+	}
+}
+
 // NewUserService returns the user service. The other services of the process verify tokens with its keys.
 func NewUserService(r Runtime, http userhttp.Handlers, keys *jwks.Keyring, admin FirstAdmin) (*process.Service, error) {
 	s, err := r.service(nil)
 	if err != nil {
 		return nil, err
 	}
-	s.Workers = append(s.Workers, keys.Run)
+	s.Workers = append(s.Workers, lifecycle.Worker{Name: "key rotation", Run: keys.Run})
 	s.Routes = func(api huma.API) { userhttp.Register(api, http) }
-	s.Prepare = func(ctx context.Context) error {
-		if err := keys.Open(ctx); err != nil {
-			return err
-		}
-		return admin.prepare(ctx)
-	}
+	s.Prepare = append(s.Prepare, openKeys(keys), admin.prepare)
 	s.Verifier = jwks.NewVerifier(keys, time.Now)
 	return s, nil
 }

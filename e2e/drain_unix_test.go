@@ -22,5 +22,5 @@ func TestDrainSucceedsThoughTheBrokerStandsStill(t *testing.T) {
 	began := time.Now()
 	require.Zero(t, n.shut(), n.errs.String())
 	require.Less(t, time.Since(began), 8*time.Second)
-	require.Contains(t, n.errs.String(), "consumers were cut off")
+	require.Contains(t, n.errs.String(), "consumers did not stop in time")
 }

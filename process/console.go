@@ -14,8 +14,8 @@ import (
 	"github.com/millrace/millrace/config"
 )
 
-// flushAtMost bounds how long the end of the process waits for a reader of its output that is slow.
-const flushAtMost = 750 * time.Millisecond
+// flushTimeout bounds how long the end of the process waits for a reader of its output that is slow.
+const flushTimeout = 750 * time.Millisecond
 
 // Console is where a process speaks: the log, on standard error, and what people read, on standard output. Nobody has to read either of
 // them: what a file, pipe or terminal does not take is held, and dropped where that becomes too much.
@@ -68,7 +68,7 @@ func (c *Console) dropped() prometheus.Collector {
 
 // Close writes what is held, for as long as that may take.
 func (c *Console) Close() {
-	deadline := time.Now().Add(flushAtMost)
+	deadline := time.Now().Add(flushTimeout)
 	for _, b := range c.buffers {
 		b.Close(time.Until(deadline))
 	}
