@@ -31,7 +31,7 @@ func NewConsole(cfg config.Config, stdout, stderr io.Writer) *Console {
 	c.Out, c.Errs = c.buffered(cfg, stdout), c.buffered(cfg, stderr)
 	c.Log = newLogger(cfg, c.Errs)
 	if c.Errs != stderr {
-		log.SetOutput(c.Errs) //nolint:forbidigo // what libraries say on their own may not block either
+		log.SetOutput(visible{c.Errs}) //nolint:forbidigo // what libraries say on their own may not block either
 	}
 	return c
 }
@@ -72,13 +72,4 @@ func (c *Console) Close() {
 	for _, b := range c.buffers {
 		b.Close(time.Until(deadline))
 	}
-}
-
-// newLogger writes to w as configured.
-func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel, ReplaceAttr: config.RedactAttr}
-	if cfg.LogJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }

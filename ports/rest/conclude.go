@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,7 +40,7 @@ func (s *Server) conclude(x *exchange, r *http.Request, panicked any) {
 		route = "unmatched"
 	}
 	s.metrics.observe(r.Method, route, x.status, took)
-	x.endSpan(r.Method, route)
+	x.endSpan(knownMethod(r.Method), route)
 	s.log(x, r, route, took)
 	if panicked != nil && (answered || panicked == http.ErrAbortHandler) { //nolint:errorlint // as above
 		panic(http.ErrAbortHandler)
@@ -75,9 +76,9 @@ func (s *Server) log(x *exchange, r *http.Request, route string, took time.Durat
 	}
 	attrs := make([]slog.Attr, 0, 13)
 	attrs = append(attrs,
-		slog.String("method", r.Method),
+		slog.String("method", clip(r.Method, maxLoggedMethod)),
 		slog.String("route", route),
-		slog.String("path", clip(r.URL.Path)),
+		slog.String("path", clip(r.URL.Path, maxLoggedPath)),
 		slog.Int("status", x.status),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.Int64("bytes", x.bytes),
@@ -98,14 +99,18 @@ func (s *Server) log(x *exchange, r *http.Request, route string, took time.Durat
 	s.cfg.Logger.LogAttrs(ctx, level, message, attrs...) //nolint:sloglint // one of two constants
 }
 
-// maxLoggedPath is longer than every path of ours; others may have any length.
-const maxLoggedPath = 256
+// Bounds of what a stranger chooses of a line, longer than every method and path of ours.
+const (
+	maxLoggedMethod = 32
+	maxLoggedPath   = 256
+)
 
-func clip(path string) string {
-	if len(path) > maxLoggedPath {
-		return path[:maxLoggedPath] + "…"
+// clip returns at most so many bytes of text.
+func clip(text string, most int) string {
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
 	}
-	return path
+	return text
 }
 
 func levelOf(route string, x *exchange) slog.Level {

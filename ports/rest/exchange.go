@@ -157,7 +157,7 @@ func (s *Server) begin(x *exchange, r *http.Request) context.Context {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	}
 	if s.tracer != nil {
-		ctx, x.span = s.tracer.Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer))
+		ctx, x.span = s.tracer.Start(ctx, knownMethod(r.Method), trace.WithSpanKind(trace.SpanKindServer))
 	}
 	return ctx
 }

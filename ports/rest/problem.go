@@ -254,9 +254,4 @@ func fieldOf(err error) fault.Field {
 }
 
 // cut shortens a place that a stranger named.
-func cut(location string) string {
-	if len(location) > maxLocation {
-		return strings.ToValidUTF8(location[:maxLocation], "") + "…"
-	}
-	return location
-}
+func cut(location string) string { return clip(location, maxLocation) }
