@@ -15,7 +15,7 @@ import (
 // is for those who let only an operator change schemas.
 func Migrate(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	if cfg.Dialect == sqldb.SQLite {
-		data, err := process.LockDataDir(cfg.DataDir)
+		data, err := process.LockDataDir(cfg.DataDir, log)
 		if err != nil {
 			return err
 		}

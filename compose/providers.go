@@ -56,7 +56,9 @@ func NewCursors(p Platform) (rest.Cursors, error) {
 // NewDatabase opens the service's database. It does not reach for the server.
 func NewDatabase(p Platform, d Description) (*sqldb.DB, func(), error) {
 	log := p.Log.With("service", d.Name)
-	db, err := sqldb.Open(sqldb.Config{URL: p.Config.DatabaseURL, DataDir: p.Config.DataDir, Name: p.Config.DatabaseName(d.Name), Logger: log})
+	db, err := sqldb.Open(sqldb.Config{
+		URL: p.Config.DatabaseURL, DataDir: p.Config.DataDir, Name: p.Config.DatabaseName(d.Name), Logger: log, Intact: p.Intact,
+	})
 	if err != nil {
 		return nil, nil, err
 	}

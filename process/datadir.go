@@ -1,36 +1,45 @@
 package process
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/gofrs/flock"
 
-	"github.com/millrace/millrace/config"
+	"github.com/millrace/millrace/app/fault"
 )
 
-// DataDir is the locked folder of a process's embedded parts.
+// lockFile is the file in the data folder that is locked while the folder is in use.
+const lockFile = "millrace.lock"
+
+// DataDir is the locked folder of a process's embedded parts. It is safe for concurrent use.
 type DataDir struct {
 	path string
 	lock *flock.Flock
+	log  *slog.Logger
+
+	lost    atomic.Bool            // the folder or a file in it is gone or was replaced
+	known   map[string]os.FileInfo // the databases, as they were when first seen; only the watch uses it
+	unlock  chan struct{}
+	watched chan struct{} // closed once the watch has ended
 }
 
-// LockDataDir makes the folder, for its owner alone, and locks it before anything in it is opened: two servers on one store would both
-// acknowledge. The error says which process holds it.
-func LockDataDir(path string) (*DataDir, error) {
+// LockDataDir makes the folder, for its owner alone, locks it before anything in it is opened, and watches it until Unlock: two servers on
+// one store would both acknowledge, and what is stored in a deleted file is lost. The error says which process holds the lock.
+func LockDataDir(path string, log *slog.Logger) (*DataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	file := filepath.Join(path, "millrace.lock")
-	d := &DataDir{path: path, lock: flock.New(file, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))}
+	file := filepath.Join(path, lockFile)
+	d := &DataDir{
+		path: path, lock: flock.New(file, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600)), log: log,
+		known: map[string]os.FileInfo{}, unlock: make(chan struct{}), watched: make(chan struct{}),
+	}
 	locked, err := d.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the data folder: %w", err)
@@ -41,6 +50,7 @@ func LockDataDir(path string) (*DataDir, error) {
 	if err := os.WriteFile(file, fmt.Appendf(nil, "process %d", os.Getpid()), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock the data folder: %w", err), d.lock.Unlock())
 	}
+	go d.watch()
 	return d, nil
 }
 
@@ -52,76 +62,80 @@ func holder(file string) string {
 	return "another process"
 }
 
-// Unlock releases the folder. It comes last.
-func (d *DataDir) Unlock() error { return d.lock.Unlock() }
-
-// SecretKey returns the configured key, or the one kept in the data folder, which is drawn at the first start.
-func SecretKey(cfg config.Config) (string, error) {
-	if cfg.SecretKey != "" {
-		return cfg.SecretKey, nil
-	}
-	file := filepath.Join(cfg.DataDir, "secret.key")
-	kept, err := os.ReadFile(file) //nolint:gosec // the operator's own folder
-	switch {
-	case err == nil:
-		return keptKey(file, strings.TrimSpace(string(kept)))
-	case !errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("read the secret key: %w", err)
-	}
-	if held, _ := filepath.Glob(filepath.Join(cfg.DataDir, "*.db")); len(held) > 0 {
-		return "", fmt.Errorf("%s is missing, and the folder holds data that was made with it: put it back", file)
-	}
-	random := make([]byte, 32)
-	if _, err := rand.Read(random); err != nil {
-		return "", fmt.Errorf("draw a secret key: %w", err)
-	}
-	key := hex.EncodeToString(random)
-	if err := writeNew(file, key+"\n"); err != nil {
-		return "", fmt.Errorf("keep the secret key: %w", err)
-	}
-	return key, nil
+// Unlock ends the watch and releases the folder, once everything in it is closed.
+func (d *DataDir) Unlock() error {
+	close(d.unlock)
+	<-d.watched
+	return d.lock.Unlock()
 }
 
-// keptKey checks the content of the key's file, which an operator may have written.
-func keptKey(file, key string) (string, error) {
-	if err := config.CheckKey(key); err != nil {
-		return "", fmt.Errorf("%s is damaged or weak: the key in it %w. Put the right key back, or set MILLRACE_SECRET_KEY: "+
-			"without the key that the data was made with nobody's tokens can be signed", file, err)
+var errDataFolderLost = fault.New(fault.Unavailable, "data_folder_lost",
+	"The data folder was removed or replaced while it was in use. Nothing was changed. "+
+		"Put the folder back, or restart the process to use what is there now.")
+
+// Intact returns an error while the folder, or a database in it, is gone or was replaced. Files stay open after that, and a commit to
+// them succeeds, but nobody will ever read it: so no write may be accepted.
+func (d *DataDir) Intact() error {
+	if d.lost.Load() {
+		return errDataFolderLost
 	}
-	return key, nil
+	return nil
 }
 
-// warnOfReaders warns of a data folder that is open to others, and of a key that others may read: with it they can sign in as anybody. A
-// folder that Millrace made is closed; one that somebody else made may be open for a reason.
-func warnOfReaders(cfg config.Config, log *slog.Logger) {
-	if mode, open := openToOthers(cfg.DataDir); open && cfg.Embedded() {
-		log.Warn("the data folder is open to others: chmod 700 it", "folder", cfg.DataDir, "mode", mode.String())
-	}
-	file := filepath.Join(cfg.DataDir, "secret.key")
-	if mode, open := openToOthers(file); open && cfg.SecretKey == "" {
-		log.Warn("the secret key can be read by others: chmod 600 it", "file", file, "mode", mode.String())
+// watchEvery is how often the folder is looked at, and so how long a write may be accepted that is lost with it.
+const watchEvery = 100 * time.Millisecond
+
+func (d *DataDir) watch() {
+	defer close(d.watched)
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		err := d.compare()
+		switch lost := d.lost.Swap(err != nil); {
+		case err != nil && !lost:
+			d.log.Error("data folder was removed or replaced, writes are refused: put it back or restart", "folder", d.path, "error", err)
+		case err == nil && lost:
+			d.log.Info("data folder is back, writes are accepted again", "folder", d.path)
+		}
+		select {
+		case <-d.unlock:
+			return
+		case <-ticker.C:
+		}
 	}
 }
 
-// openToOthers reports whether anybody but the owner has rights on a file or folder.
-func openToOthers(path string) (mode fs.FileMode, open bool) {
-	info, err := os.Stat(path)
-	if err != nil || runtime.GOOS == "windows" {
-		return 0, false
-	}
-	return info.Mode().Perm(), info.Mode().Perm()&0o077 != 0
-}
-
-// writeNew writes a file that is there whole or not at all, also after a power failure.
-func writeNew(file, content string) error {
-	temporary := file + ".new"
-	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // the operator's own folder
+// compare reports whether the paths of the lock and of the databases still lead to the files that are open.
+func (d *DataDir) compare() error {
+	lock, err := d.lock.Stat()
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := sameFile(filepath.Join(d.path, lockFile), lock); err != nil {
 		return err
 	}
-	return os.Rename(temporary, file)
+	for path, open := range d.known {
+		if err := sameFile(path, open); err != nil {
+			return err
+		}
+	}
+	databases, _ := filepath.Glob(filepath.Join(d.path, "*.db")) // the pattern is good
+	for _, path := range databases {
+		if info, err := os.Stat(path); err == nil && d.known[path] == nil {
+			d.known[path] = info
+		}
+	}
+	return nil
+}
+
+// sameFile returns an error unless path leads to the file that was opened there.
+func sameFile(path string, opened os.FileInfo) error {
+	found, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(found, opened) {
+		return fmt.Errorf("%s is another file now", path)
+	}
+	return nil
 }

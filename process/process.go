@@ -47,6 +47,8 @@ type Platform struct {
 	Log      *slog.Logger
 	Registry *prometheus.Registry
 	Out      io.Writer // for people
+	// Intact returns an error while the data folder in use is gone or was replaced. It is nil where there is none.
+	Intact func() error
 }
 
 // System is what runs in a process, with the verifier of access tokens and what closes it all.
@@ -84,20 +86,24 @@ func Serve(ctx context.Context, cfg config.Config, o Options) error {
 // open locks the data folder, binds the addresses and builds the services and the HTTP server.
 func (p *process) open(ctx context.Context, o Options) (err error) {
 	if p.cfg.Embedded() {
-		if p.data, err = LockDataDir(p.cfg.DataDir); err != nil {
+		if p.data, err = LockDataDir(p.cfg.DataDir, p.log); err != nil {
 			return err
 		}
 	}
 	if err = p.bind(ctx); err != nil {
 		return err
 	}
-	warnOfReaders(p.cfg, p.log)
+	warnOfOpenFiles(p.cfg, p.log)
 	config.WarnOfWeakPasswords(p.cfg, p.log)
 	secret, err := SecretKey(p.cfg)
 	if err != nil {
 		return err
 	}
-	p.System, err = o.Build(ctx, Platform{Config: p.cfg, Secret: secret, Log: p.log, Registry: p.registry, Out: p.out})
+	platform := Platform{Config: p.cfg, Secret: secret, Log: p.log, Registry: p.registry, Out: p.out}
+	if p.data != nil {
+		platform.Intact = p.data.Intact
+	}
+	p.System, err = o.Build(ctx, platform)
 	if err != nil {
 		return err
 	}
@@ -107,6 +113,10 @@ func (p *process) open(ctx context.Context, o Options) (err error) {
 // openServer builds the HTTP server with the routes and checks of all services.
 func (p *process) openServer(events func() ([]byte, error)) error {
 	var checks []rest.Check
+	if p.data != nil {
+		probe := func(context.Context) error { return p.data.Intact() }
+		checks = append(checks, rest.Check{Name: "data_folder", Need: rest.Required, Probe: probe})
+	}
 	for _, s := range p.Services {
 		if err := s.open(); err != nil {
 			return err

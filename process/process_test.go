@@ -37,21 +37,21 @@ func TestTakenAddressIsHeardOfBeforeAnythingIsMade(t *testing.T) {
 func TestSecretKeyThatOthersCanReadIsWorthAWarning(t *testing.T) {
 	t.Parallel()
 	cfg := config.Config{DataDir: filepath.Join(t.TempDir(), "data")}
-	data, err := LockDataDir(cfg.DataDir)
+	data, err := LockDataDir(cfg.DataDir, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, data.Unlock()) })
 	_, err = SecretKey(cfg)
 	require.NoError(t, err)
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	warnOfReaders(cfg, logger)
+	warnOfOpenFiles(cfg, logger)
 	require.Empty(t, log.String(), "a folder that we made is closed")
 	require.NoError(t, os.Chmod(filepath.Join(cfg.DataDir, "secret.key"), 0o644)) //nolint:gosec // that is the point
-	warnOfReaders(cfg, logger)
+	warnOfOpenFiles(cfg, logger)
 	require.Contains(t, log.String(), "chmod 600")
 	require.NotContains(t, log.String(), "chmod 700")
 	require.NoError(t, os.Chmod(cfg.DataDir, 0o750)) //nolint:gosec // that is the point
-	warnOfReaders(cfg, logger)
+	warnOfOpenFiles(cfg, logger)
 	require.Contains(t, log.String(), "chmod 700")
 }
 

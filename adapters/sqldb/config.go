@@ -23,6 +23,9 @@ type Config struct {
 	DataDir string // the folder of SQLite's files
 	Name    string // the database, "millrace_order": a schema on MySQL, a file on SQLite
 	Logger  *slog.Logger
+	// Intact returns an error of kind Unavailable while the files of the database are gone or were replaced: a commit would be lost with
+	// them, so writes are refused with it. nil: nobody looks.
+	Intact func() error
 
 	Writers  int           // connections that write; 4 on MySQL, always 1 on SQLite
 	Readers  int           // connections that read; 8
@@ -40,6 +43,9 @@ func (c Config) withDefaults(d Dialect) Config {
 	c.GroupFor = cmp.Or(c.GroupFor, 20*time.Millisecond)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Intact == nil {
+		c.Intact = func() error { return nil }
 	}
 	return c
 }

@@ -48,6 +48,9 @@ func (d *door) through(ctx context.Context, fn func(ctx context.Context, tx *Tx)
 	if ctx.Value(inside{}) == d.DB {
 		return errNested
 	}
+	if err := d.cfg.Intact(); err != nil {
+		return err
+	}
 	j := &job{ctx: ctx, fn: fn, turn: make(chan *Tx), ran: make(chan error), done: make(chan error, 1)}
 	select {
 	case d.jobs <- j:

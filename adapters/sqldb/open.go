@@ -159,10 +159,13 @@ const unknownVariable = 1193
 // Dialect says how statements must be written.
 func (db *DB) Dialect() Dialect { return db.dialect }
 
-// Ping reports whether the database answers and has been migrated; the error is ErrAway.
+// Ping reports whether the database answers, has been migrated and has its files; the error is ErrAway or that of Config.Intact.
 func (db *DB) Ping(ctx context.Context) error {
 	if !db.ready.Load() {
 		return ErrAway
+	}
+	if err := db.cfg.Intact(); err != nil {
+		return err
 	}
 	return classify(db.readers.PingContext(ctx))
 }
