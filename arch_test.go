@@ -50,7 +50,7 @@ func std(imported string) bool {
 }
 
 var kernel = []string{"app/fault", "app/correlation", "app/contract", "app/envelope", "app/principal", "app/limit", "app/idempotency", "app/version",
-	"app/delivery"}
+	"app/delivery", "app/outbox", "app/inbox"}
 
 // service gives the service that package p belongs to, empty where it belongs to none.
 func service(p string) string {
@@ -101,6 +101,10 @@ var arrows = []arrow{
 	{"services never import each other", func(s source, imported string) bool {
 		p, _ := own(imported)
 		return service(p) != "" && service(s.dir()) != "" && service(p) != service(s.dir())
+	}},
+	{"adapters import no router", func(s source, imported string) bool {
+		p, _ := own(imported)
+		return s.in("adapters") && !s.test() && within(p, "router")
 	}},
 	{"adapters import no port", func(s source, imported string) bool {
 		p, _ := own(imported)
@@ -290,6 +294,7 @@ func TestArrowsRefuseWhatIsForbidden(t *testing.T) {
 		{"services never import", "adapters/ordersql/store.go", ours + "app/user"},
 		{"services never import", "ports/eventhttp/list.go", ours + "adapters/ordersql"},
 		{"services never import", "router/eventconsumer/history.go", ours + "app/order/command"},
+		{"adapters import no router", "adapters/sqldb/outbox.go", ours + "router"},
 		{"adapters import no port", "adapters/sqldb/db.go", ours + "ports/rest"},
 		{"ports import no adapter", "ports/orderhttp/place.go", ours + "adapters/ordersql"},
 		{"router imports no adapter", "router/relay.go", ours + "adapters/natsjs"},
@@ -330,7 +335,7 @@ func TestArrowsAllowWhatIsNeeded(t *testing.T) {
 		{path: "app/contract/events.go", imports: []string{"encoding/json", "time", ours + "app/fault"}},
 		{path: "app/order/command/place.go", imports: []string{"context", "github.com/google/uuid", ours + "app/order", ours + "app/fault"}},
 		{path: "app/order/ordertest/suite.go", imports: []string{"testing", "github.com/stretchr/testify/require"}},
-		{path: "adapters/sqldb/outbox.go", imports: []string{"database/sql", "github.com/go-sql-driver/mysql", ours + "router"}},
+		{path: "adapters/sqldb/outbox.go", imports: []string{"database/sql", "github.com/go-sql-driver/mysql", ours + "app/outbox"}},
 		{path: "adapters/ordersql/store_test.go", imports: []string{ours + "adapters/sqldb/sqldbtest", ours + "app/order/ordertest"}},
 		{path: "ports/orderhttp/place.go", imports: []string{"github.com/danielgtaylor/huma/v2", ours + "app/order/command"}},
 		{path: "ports/orderhttp/routes.go", imports: []string{ours + "ports/rest", ours + "app/principal"}},

@@ -14,8 +14,9 @@ import (
 	"github.com/millrace/millrace/adapters/ordersql"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/contract"
+	"github.com/millrace/millrace/app/outbox"
 	"github.com/millrace/millrace/bench/cluster"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/router/relay"
 )
 
 // fillBatch is the number of rows per transaction when an outbox is filled.
@@ -94,7 +95,7 @@ func (h *harness) measureMillraceRelay(ctx context.Context, broker *cluster.NATS
 	}
 	defer publisher.Close()
 	counter := &countingOutbox{Outbox: outbox, total: int64(h.rows), done: make(chan struct{})}
-	relay, err := router.NewRelay(router.RelayConfig{Service: "bench", Outbox: counter, Broker: publisher, Holder: "bench"})
+	relay, err := relay.New(relay.Config{Service: "bench", Outbox: counter, Broker: publisher, Holder: "bench"})
 	if err != nil {
 		return 0, err
 	}
@@ -150,8 +151,8 @@ type countingOutbox struct {
 	done   chan struct{}
 }
 
-// Mark implements router.Outbox.
-func (o *countingOutbox) Mark(ctx context.Context, epoch int64, rows []router.Published) error {
+// Mark implements relay.Outbox.
+func (o *countingOutbox) Mark(ctx context.Context, epoch int64, rows []outbox.Published) error {
 	err := o.Outbox.Mark(ctx, epoch, rows)
 	if err == nil && o.marked.Add(int64(len(rows))) == o.total {
 		close(o.done)

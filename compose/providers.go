@@ -20,6 +20,7 @@ import (
 	"github.com/millrace/millrace/ports/rest"
 	"github.com/millrace/millrace/process"
 	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/router/relay"
 )
 
 // Platform is what the services of a process are built from. None of it is a connection: those each service has for itself.
@@ -106,8 +107,8 @@ func NewOutbox(db *sqldb.DB, d Description, newID func() uuid.UUID, now func() t
 }
 
 // NewRelay returns what moves the outbox to the broker.
-func NewRelay(p Platform, d Description, outbox *sqldb.Outbox, b lifecycle.Broker, newID func() uuid.UUID) (*router.Relay, error) {
-	return router.NewRelay(router.RelayConfig{
+func NewRelay(p Platform, d Description, outbox *sqldb.Outbox, b lifecycle.Broker, newID func() uuid.UUID) (*relay.Relay, error) {
+	return relay.New(relay.Config{
 		Service: d.Name, Outbox: outbox, Broker: b, Holder: holderName(newID),
 		Logger: p.Log, Metrics: p.Registry,
 	})
@@ -157,7 +158,7 @@ type Runtime struct {
 	Access      *sqldb.Access
 	Edge        rest.Service
 	Broker      lifecycle.Broker
-	Relay       *router.Relay
+	Relay       *relay.Relay
 	Router      *router.Router
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/router/relay"
 )
 
 // Config says what a service consists of. Name and Database are required, everything else may be left out.
@@ -30,7 +31,7 @@ type Config struct {
 
 	Broker    Broker         // required where there are streams, a relay or consumers
 	Streams   []string       // that the service publishes to or reads
-	Relay     *router.Relay  // nil where the service publishes nothing
+	Relay     *relay.Relay   // nil where the service publishes nothing
 	Router    *router.Router // required where there are consumers
 	Consumers []Consumer     // in the order in which they subscribe
 
@@ -51,7 +52,7 @@ type Database interface {
 
 // Broker is a service's own connection to the message broker.
 type Broker interface {
-	router.Broker
+	relay.Broker
 	// EnsureStreams makes the streams with these names as they must be.
 	EnsureStreams(ctx context.Context, names ...string) error
 	// EnsureConsumer makes the durable consumer of a topic. complete reports whether its stream still begins with its first message.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/app/fault"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/router/relay"
 )
 
 // Check is one thing that the readiness of a service depends on.
@@ -97,7 +97,7 @@ func (s *Service) checkStreams(context.Context) error {
 }
 
 // describeTrouble says what keeps events from being published, and where to look.
-func describeTrouble(t router.Trouble, lasting time.Duration) error {
+func describeTrouble(t relay.Trouble, lasting time.Duration) error {
 	since := "for " + lasting.Round(time.Second).String()
 	if t.Stream == "" {
 		return fault.New(fault.Unavailable, "outbox_fails", "The relay's statements fail at the service's own database, "+since+

@@ -10,6 +10,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/millrace/millrace/app/delivery"
+	"github.com/millrace/millrace/app/inbox"
 )
 
 // feed is a broker for one consumer: it delivers again what was put back, when it was asked for, and keeps what was left.
@@ -127,21 +128,21 @@ func (f *feed) setRefuse(err error) {
 // ledger is a Failures in memory.
 type ledger struct {
 	mu     sync.Mutex
-	counts map[string]Count
+	counts map[string]inbox.Count
 	calls  []int
-	given  []Failure
-	sums   []Count
+	given  []inbox.Failure
+	sums   []inbox.Count
 	err    error // of both
 	giving error // of GiveUp
 }
 
-func newLedger() *ledger { return &ledger{counts: map[string]Count{}} }
+func newLedger() *ledger { return &ledger{counts: map[string]inbox.Count{}} }
 
-func (l *ledger) Failed(_ context.Context, f Failure, n int) (Count, error) {
+func (l *ledger) Failed(_ context.Context, f inbox.Failure, n int) (inbox.Count, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
-		return Count{}, l.err
+		return inbox.Count{}, l.err
 	}
 	l.calls = append(l.calls, n)
 	c := l.counts[f.Event.ID]
@@ -150,7 +151,7 @@ func (l *ledger) Failed(_ context.Context, f Failure, n int) (Count, error) {
 	return c, nil
 }
 
-func (l *ledger) GiveUp(_ context.Context, f Failure, c Count) error {
+func (l *ledger) GiveUp(_ context.Context, f inbox.Failure, c inbox.Count) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.err; err != nil {
@@ -170,10 +171,10 @@ func (l *ledger) set(err, giving error) {
 	l.err, l.giving = err, giving
 }
 
-func (l *ledger) givenUp() ([]Failure, []Count) {
+func (l *ledger) givenUp() ([]inbox.Failure, []inbox.Count) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]Failure(nil), l.given...), append([]Count(nil), l.sums...)
+	return append([]inbox.Failure(nil), l.given...), append([]inbox.Count(nil), l.sums...)
 }
 
 func (l *ledger) counted() []int {

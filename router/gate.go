@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/router/backoff"
 )
 
 // Between probes of a database that is away.
@@ -102,7 +103,7 @@ func (g *gate) run(ctx context.Context) {
 }
 
 func (g *gate) probeUntilThere(ctx context.Context) bool {
-	for n := 1; wait(ctx, nil, growing(probeMin, probeMax, n)); n++ {
+	for n := 1; backoff.Wait(ctx, nil, backoff.Exponential(probeMin, probeMax, n)); n++ {
 		if g.probeOnce(ctx) == nil {
 			return true
 		}

@@ -8,10 +8,9 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/app/inbox"
+	"github.com/millrace/millrace/router/backoff"
 )
-
-// CodeGap is the code of the fault.Invalid with which an inbox gives up an event whose predecessors never came.
-const CodeGap = "gap"
 
 // errGate says that a message waited too long for a pause to end.
 var errGate = fault.New(fault.Unavailable, "paused", "The service's consumers are paused.")
@@ -51,10 +50,10 @@ func (c *consumer) settle(ctx context.Context, h *handling, msg *message.Message
 		if !errors.Is(err, errGate) {
 			c.gate.shut(ctx, err)
 		}
-		h.back(paused, growing(pauseMin, pauseMax, h.delivery.Count))
+		h.back(paused, backoff.Exponential(pauseMin, pauseMax, h.delivery.Count))
 	case tryAgain:
 		if c.neverPoison {
-			h.back(failed, growing(earlyMin, neverMax, h.delivery.Count))
+			h.back(failed, backoff.Exponential(earlyMin, neverMax, h.delivery.Count))
 			return
 		}
 		c.count(ctx, h, failure(c.name, h, msg, err), false)
@@ -77,12 +76,12 @@ func (c *consumer) decide(ctx context.Context, err error) decision {
 }
 
 // count adds this delivery's attempts to the round's and either sends the message back for later or gives it up.
-func (c *consumer) count(ctx context.Context, h *handling, f Failure, now bool) {
+func (c *consumer) count(ctx context.Context, h *handling, f inbox.Failure, now bool) {
 	counting, cancel := context.WithTimeout(ctx, bookkeepingTimeout)
 	defer cancel()
 	sum, err := c.cfg.Failures.Failed(counting, f, max(h.attempts, 1))
 	switch {
-	case errors.Is(err, ErrSuperseded):
+	case errors.Is(err, inbox.ErrSuperseded):
 		h.outcome = superseded
 		return
 	case err != nil:
@@ -117,15 +116,15 @@ func (c *consumer) notSettled(ctx context.Context, h *handling, err error) {
 		h.back(early, earlyDelay(err, h.delivery.Count))
 	case decide(err) == pauseAll || fault.Cancelled(err):
 		c.gate.shut(ctx, err)
-		h.back(paused, growing(pauseMin, pauseMax, h.delivery.Count))
+		h.back(paused, backoff.Exponential(pauseMin, pauseMax, h.delivery.Count))
 	default:
 		c.cfg.Logger.ErrorContext(ctx, "failure could not be stored", "consumer", c.name, "event_id", h.event.ID, "error", err)
-		h.back(failed, growing(earlyMin, neverMax, h.delivery.Count))
+		h.back(failed, backoff.Exponential(earlyMin, neverMax, h.delivery.Count))
 	}
 }
 
-func failure(consumer string, h *handling, msg *message.Message, err error) Failure {
-	f := Failure{
+func failure(consumer string, h *handling, msg *message.Message, err error) inbox.Failure {
+	f := inbox.Failure{
 		Consumer: consumer,
 		Event:    h.event,
 		Metadata: maps.Clone(msg.Metadata),
@@ -137,7 +136,7 @@ func failure(consumer string, h *handling, msg *message.Message, err error) Fail
 	}
 	f.Reason, f.Stack = describe(err)
 	if e, ok := errors.AsType[*fault.Error](err); ok {
-		f.Gap = e.Kind == fault.Invalid && e.Code == CodeGap
+		f.Gap = e.Kind == fault.Invalid && e.Code == inbox.CodeGap
 	}
 	return f
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/router/backoff"
 )
 
 // decision is what becomes of a message that its handler did not take.
@@ -42,15 +43,6 @@ const (
 	neverMax = 30 * time.Second
 )
 
-// growing doubles from least with each n after the first, up to most.
-func growing(least, most time.Duration, n int) time.Duration {
-	d := least
-	for ; n > 1 && d < most; n-- {
-		d *= 2
-	}
-	return min(d, most)
-}
-
 // ahead is what an Early error may tell of itself: how many of its predecessors are missing.
 type ahead interface {
 	error
@@ -68,9 +60,9 @@ const (
 func earlyDelay(err error, n int) time.Duration {
 	e, ok := errors.AsType[ahead](err)
 	if !ok {
-		return growing(earlyMin, earlyMax, n)
+		return backoff.Exponential(earlyMin, earlyMax, n)
 	}
-	return growing(earlyMin, earlyMax-aheadMost, n) + time.Duration(min(e.Ahead(), int64(aheadMost/aheadStep)))*aheadStep
+	return backoff.Exponential(earlyMin, earlyMax-aheadMost, n) + time.Duration(min(e.Ahead(), int64(aheadMost/aheadStep)))*aheadStep
 }
 
 // late gives the delay after which an event that failed attempts times in this round comes back. more is false where it is given

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/router/backoff"
 )
 
 func TestPolicy(t *testing.T) {
@@ -71,11 +72,11 @@ func TestGrowing(t *testing.T) {
 	t.Parallel()
 	var delays []time.Duration
 	for n := range 9 {
-		delays = append(delays, growing(earlyMin, earlyMax, n))
+		delays = append(delays, backoff.Exponential(earlyMin, earlyMax, n))
 	}
 	const ms = time.Millisecond
 	require.Equal(t, []time.Duration{100 * ms, 100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 5000 * ms, 5000 * ms}, delays)
-	require.Equal(t, earlyMax, growing(earlyMin, earlyMax, 1_000_000), "never overflows")
+	require.Equal(t, earlyMax, backoff.Exponential(earlyMin, earlyMax, 1_000_000), "never overflows")
 }
 
 type tooEarly struct{ missing int64 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/millrace/millrace/router/backoff"
 )
 
 // retry makes the quick attempts of a delivery, with a jittered pause between them, as long as the policy has hope in another one.
@@ -22,7 +24,7 @@ func (c *consumer) retry(next message.HandlerFunc) message.HandlerFunc {
 			if n == c.cfg.Attempts || c.decide(ctx, err) != tryAgain {
 				return nil, err
 			}
-			if !wait(ctx, c.closing, c.quickPause(n)) {
+			if !backoff.Wait(ctx, c.closing, c.quickPause(n)) {
 				return nil, err
 			}
 		}

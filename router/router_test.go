@@ -21,6 +21,7 @@ import (
 	"github.com/millrace/millrace/app/correlation"
 	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/app/inbox"
 )
 
 const (
@@ -221,7 +222,9 @@ func TestWhatCannotGetBetterIsPoisonAtOnce(t *testing.T) {
 
 func TestAGapIsGivenUpAsAGap(t *testing.T) {
 	t.Parallel()
-	handle := func(*message.Message) error { return fault.New(fault.Invalid, CodeGap, "Its predecessors never came.") }
+	handle := func(*message.Message) error {
+		return fault.New(fault.Invalid, inbox.CodeGap, "Its predecessors never came.")
+	}
 	run(t, handle, func(t *testing.T, r *rig) {
 		r.feed.send(event1, nil, "{}")
 		eventually(t, time.Second, r.acked(event1))

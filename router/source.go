@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/millrace/millrace/router/backoff"
 )
 
 // Between attempts to subscribe.
@@ -52,7 +54,7 @@ func (s *source) Subscribe(ctx context.Context, topic string) (<-chan *message.M
 		if n == 1 {
 			s.log.WarnContext(ctx, "cannot subscribe yet", "topic", topic, "error", err)
 		}
-		timer := time.NewTimer(growing(subscribeMin, subscribeMax, n))
+		timer := time.NewTimer(backoff.Exponential(subscribeMin, subscribeMax, n))
 		select {
 		case <-timer.C:
 		case <-s.closing:

@@ -12,7 +12,7 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/contract"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 var errUnwelcome = errors.New("unwelcome")
@@ -220,7 +220,7 @@ func TestHeldUpWriterPassesTheTurnOn(t *testing.T) {
 	require.NoError(t, k.publish(t.Context(), 1))
 	row, epoch := k.pending()[0], k.lease()
 	release := holdWriters(t, db)
-	require.NoError(t, k.outbox.Mark(t.Context(), epoch, []router.Published{{ID: row.ID, StreamSequence: 1}}))
+	require.NoError(t, k.outbox.Mark(t.Context(), epoch, []outbox.Published{{ID: row.ID, StreamSequence: 1}}))
 	release()
 	require.Empty(t, k.pending())
 }

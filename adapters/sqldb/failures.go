@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/envelope"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/inbox"
 )
 
 // Failures counts failed attempts and moves aside what is given up. It implements router.Failures.
@@ -26,7 +26,7 @@ func NewFailures(db *DB, outbox *Outbox, gap time.Duration, now func() time.Time
 }
 
 // Failed implements router.Failures.
-func (f *Failures) Failed(ctx context.Context, failure router.Failure, n int) (count router.Count, err error) {
+func (f *Failures) Failed(ctx context.Context, failure inbox.Failure, n int) (count inbox.Count, err error) {
 	id, now := failureID(failure.Event), f.now()
 	err = f.db.Atomically(ctx, func(ctx context.Context, tx *Tx) error {
 		_, err := tx.Exec(ctx, tx.dialect.InsertIgnore()+` failures (consumer, event_id, round, attempts, first_failed_at, last_failed_at)
@@ -44,7 +44,7 @@ func (f *Failures) Failed(ctx context.Context, failure router.Failure, n int) (c
 		case err != nil:
 			return fmt.Errorf("read the failures: %w", err)
 		case failure.Round < round:
-			return router.ErrSuperseded
+			return inbox.ErrSuperseded
 		case failure.Round > round: // a new round begins at 0
 			count.Attempts, first = 0, Micros(now)
 		}
@@ -67,7 +67,7 @@ func failureID(e envelope.Envelope) uuid.UUID {
 
 // GiveUp implements router.Failures. An event whose predecessors are still missing gives ErrEarly and is not given up before its turn,
 // unless the gap is the reason. Nor is an event that was applied after all.
-func (f *Failures) GiveUp(ctx context.Context, failure router.Failure, count router.Count) error {
+func (f *Failures) GiveUp(ctx context.Context, failure inbox.Failure, count inbox.Count) error {
 	var put error
 	err := f.db.Atomically(ctx, func(ctx context.Context, tx *Tx) (err error) {
 		var open bool
@@ -98,7 +98,7 @@ func (f *Failures) GiveUp(ctx context.Context, failure router.Failure, count rou
 }
 
 // leaveOut marks the event as left out. open is false where there is nothing to give up.
-func (f *Failures) leaveOut(ctx context.Context, tx *Tx, failure router.Failure) (open bool, put, err error) {
+func (f *Failures) leaveOut(ctx context.Context, tx *Tx, failure inbox.Failure) (open bool, put, err error) {
 	e := failure.Event
 	if e.Sequence == 0 {
 		seen, err := unnumberedOf(failure.Consumer, e).seen(ctx, tx)

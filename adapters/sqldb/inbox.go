@@ -11,14 +11,14 @@ import (
 
 	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/inbox"
 )
 
 // ErrEarly puts an event back until its predecessor was applied.
 var ErrEarly = fault.New(fault.Early, "early", "The event is ahead of its predecessor.")
 
 // ErrGap gives an event up whose predecessors have not come for the whole gap time.
-var ErrGap = fault.New(fault.Invalid, router.CodeGap, "The event's predecessors never came.")
+var ErrGap = fault.New(fault.Invalid, inbox.CodeGap, "The event's predecessors never came.")
 
 // ErrUnfinished puts an event back whose steps took longer than an attempt may. It is no failure: what was done stays done, and the
 // next delivery goes on behind it.

@@ -19,7 +19,7 @@ import (
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/inbox"
 )
 
 const (
@@ -90,13 +90,13 @@ func (k *keeper) look(e envelope.Envelope, d time.Duration) {
 
 func (k *keeper) applied() int { return count(k.t, k.db, "SELECT COUNT(*) FROM things") }
 
-func (k *keeper) failure(e envelope.Envelope, round int) router.Failure {
-	return router.Failure{
+func (k *keeper) failure(e envelope.Envelope, round int) inbox.Failure {
+	return inbox.Failure{
 		Consumer: consumer, Event: e, Metadata: e.Metadata(), Subject: envelope.Topic(e.Type), Round: round, Reason: "it broke",
 	}
 }
 
-func (k *keeper) giveUp(f router.Failure) error {
+func (k *keeper) giveUp(f inbox.Failure) error {
 	c, err := k.failures.Failed(k.t.Context(), f, 1)
 	require.NoError(k.t, err)
 	return k.failures.GiveUp(k.t.Context(), f, c)
@@ -345,12 +345,12 @@ func TestFailuresAreCountedPerRound(t *testing.T) {
 		k.clock.advance(time.Minute)
 		c, err := k.failures.Failed(t.Context(), k.failure(event("a", 1), 0), 2)
 		require.NoError(t, err)
-		require.Equal(t, router.Count{Attempts: 5, First: first, Last: k.clock.now()}, c)
+		require.Equal(t, inbox.Count{Attempts: 5, First: first, Last: k.clock.now()}, c)
 		c, err = k.failures.Failed(t.Context(), k.failure(event("a", 1), 1), 1)
 		require.NoError(t, err)
-		require.Equal(t, router.Count{Attempts: 1, First: k.clock.now(), Last: k.clock.now()}, c)
+		require.Equal(t, inbox.Count{Attempts: 1, First: k.clock.now(), Last: k.clock.now()}, c)
 		_, err = k.failures.Failed(t.Context(), k.failure(event("a", 1), 0), 1)
-		require.ErrorIs(t, err, router.ErrSuperseded, "a round that was requeued is over")
+		require.ErrorIs(t, err, inbox.ErrSuperseded, "a round that was requeued is over")
 		c, err = k.failures.Failed(t.Context(), k.failure(event("a", 1), 1), 1)
 		require.NoError(t, err)
 		require.Equal(t, 2, c.Attempts, "and takes nothing from the later one")

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/outbox"
 )
 
-// Acquire implements router.Outbox.
+// Acquire implements relay.Outbox.
 func (o *Outbox) Acquire(ctx context.Context, holder string, ttl time.Duration) (epoch int64, held bool, err error) {
 	now := o.db.dialect.now()
 	taken, err := o.db.single(ctx, "UPDATE lease SET holder = ?, epoch = epoch + 1, expires_at = "+now+
@@ -48,7 +48,7 @@ func (o *Outbox) bound(ctx context.Context, ttl time.Duration) error {
 	return err
 }
 
-// Renew implements router.Outbox.
+// Renew implements relay.Outbox.
 func (o *Outbox) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
 	renewed, err := o.db.single(ctx, "UPDATE lease SET expires_at = "+o.db.dialect.now()+" + ? WHERE name = 'relay' AND epoch = ?",
 		ttl.Microseconds(), epoch)
@@ -56,12 +56,12 @@ func (o *Outbox) Renew(ctx context.Context, epoch int64, ttl time.Duration) erro
 		return err
 	}
 	if renewed == 0 {
-		return router.ErrLeaseLost
+		return outbox.ErrLeaseLost
 	}
 	return nil
 }
 
-// Release implements router.Outbox.
+// Release implements relay.Outbox.
 func (o *Outbox) Release(ctx context.Context, epoch int64) error {
 	_, err := o.db.single(ctx, "UPDATE lease SET expires_at = 0 WHERE name = 'relay' AND epoch = ?", epoch)
 	return err

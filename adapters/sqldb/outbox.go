@@ -12,10 +12,9 @@ import (
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/correlation"
 	"github.com/millrace/millrace/app/envelope"
-	"github.com/millrace/millrace/router"
 )
 
-// Outbox is a service's outbox: what it wants published, stored in the transaction of its cause. It implements router.Outbox.
+// Outbox is a service's outbox: what it wants published, stored in the transaction of its cause. It implements relay.Outbox.
 type Outbox struct {
 	db  *DB
 	cfg OutboxConfig
@@ -84,7 +83,7 @@ const maxEntry = 960 << 10
 // Add stores m with tx. Metadata that a broker refuses is quoted: the row would wait for ever, and nobody could take it away. The error is
 // envelope.ErrTooLarge for a message that the broker could not take.
 func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
-	if !router.IsTopic(m.Topic) {
+	if !envelope.IsTopic(m.Topic) {
 		return fmt.Errorf("no stream takes the topic %q", m.Topic) // no relay would ever read the row
 	}
 	if !isPublishable(m.Metadata) {
@@ -102,5 +101,5 @@ func (o *Outbox) Add(_ context.Context, tx *Tx, m Entry) error {
 	return nil
 }
 
-// Wake implements router.Outbox.
+// Wake implements relay.Outbox.
 func (o *Outbox) Wake() <-chan struct{} { return o.db.wake }

@@ -6,15 +6,15 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // Rows whose marks are stored by one statement: its CASE is read from the top for each row.
 const markStep = 200
 
-// Mark implements router.Outbox.
-func (o *Outbox) Mark(ctx context.Context, epoch int64, rows []router.Published) error {
-	return o.change(ctx, epoch, rows, func(rows []router.Published) (string, []any) {
+// Mark implements relay.Outbox.
+func (o *Outbox) Mark(ctx context.Context, epoch int64, rows []outbox.Published) error {
+	return o.change(ctx, epoch, rows, func(rows []outbox.Published) (string, []any) {
 		set, args := "SET published_at = ?, stream_sequence = CASE id", []any{Micros(o.cfg.Now())}
 		for _, r := range rows {
 			set += " WHEN ? THEN ?"
@@ -24,9 +24,9 @@ func (o *Outbox) Mark(ctx context.Context, epoch int64, rows []router.Published)
 	})
 }
 
-// Unmark implements router.Outbox.
-func (o *Outbox) Unmark(ctx context.Context, epoch int64, rows []router.Published) error {
-	err := o.change(ctx, epoch, rows, func([]router.Published) (string, []any) {
+// Unmark implements relay.Outbox.
+func (o *Outbox) Unmark(ctx context.Context, epoch int64, rows []outbox.Published) error {
+	err := o.change(ctx, epoch, rows, func([]outbox.Published) (string, []any) {
 		return "SET published_at = NULL, stream_sequence = NULL", nil
 	})
 	if err == nil {
@@ -37,7 +37,7 @@ func (o *Outbox) Unmark(ctx context.Context, epoch int64, rows []router.Publishe
 
 // change sets columns of rows, if the lease of epoch still stands.
 func (o *Outbox) change(
-	ctx context.Context, epoch int64, rows []router.Published, set func([]router.Published) (string, []any),
+	ctx context.Context, epoch int64, rows []outbox.Published, set func([]outbox.Published) (string, []any),
 ) error {
 	if len(rows) == 0 {
 		return nil
@@ -49,7 +49,7 @@ func (o *Outbox) change(
 			return fmt.Errorf("read the lease: %w", err)
 		}
 		if current != epoch {
-			return router.ErrLeaseLost
+			return outbox.ErrLeaseLost
 		}
 		for left := rows; len(left) > 0; {
 			step := left[:min(markStep, len(left))]
@@ -67,8 +67,8 @@ func (o *Outbox) change(
 	})
 }
 
-// Tail implements router.Outbox.
-func (o *Outbox) Tail(ctx context.Context, stream string, before uint64, limit int) ([]router.Published, error) {
+// Tail implements relay.Outbox.
+func (o *Outbox) Tail(ctx context.Context, stream string, before uint64, limit int) ([]outbox.Published, error) {
 	highest := int64(min(before, 1<<63-1)) //nolint:gosec // bounded on the same line
 	rows, err := o.db.Query(ctx, "SELECT id, message_id, topic, stream_sequence"+o.byStream()+
 		" AND stream_sequence < ? ORDER BY stream_sequence DESC LIMIT ?", stream, highest, limit)
@@ -78,7 +78,7 @@ func (o *Outbox) Tail(ctx context.Context, stream string, before uint64, limit i
 	return Collect(rows, scanPublished)
 }
 
-func scanPublished(r Scanner) (p router.Published, err error) {
+func scanPublished(r Scanner) (p outbox.Published, err error) {
 	var id uuid.UUID
 	if err := r.Scan(&p.ID, &id, &p.Topic, &p.StreamSequence); err != nil {
 		return p, fmt.Errorf("read the outbox: %w", err)

@@ -11,7 +11,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/envelope"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // byStream begins the conditions of a SELECT that reads the rows of one stream by their places, or those that have none by their IDs.
@@ -19,8 +20,8 @@ func (o *Outbox) byStream() string {
 	return " FROM outbox" + o.db.dialect.UseIndex("outbox_stream") + " WHERE stream = ?"
 }
 
-// Pending implements router.Outbox. Each stream is read for itself: rows of a stream that is not asked for cost nothing.
-func (o *Outbox) Pending(ctx context.Context, streams []string, after int64, limit int) (pending []router.Pending, more bool, err error) {
+// Pending implements relay.Outbox. Each stream is read for itself: rows of a stream that is not asked for cost nothing.
+func (o *Outbox) Pending(ctx context.Context, streams []string, after int64, limit int) (pending []outbox.Pending, more bool, err error) {
 	end := int64(math.MaxInt64) // what lies behind it was not read of each stream
 	for _, stream := range streams {
 		rows, cut, err := o.pending(ctx, stream, after, limit)
@@ -32,13 +33,13 @@ func (o *Outbox) Pending(ctx context.Context, streams []string, after int64, lim
 		}
 		pending = append(pending, rows...)
 	}
-	pending = slices.DeleteFunc(pending, func(p router.Pending) bool { return p.ID > end })
-	slices.SortFunc(pending, func(a, b router.Pending) int { return cmp.Compare(a.ID, b.ID) })
+	pending = slices.DeleteFunc(pending, func(p outbox.Pending) bool { return p.ID > end })
+	slices.SortFunc(pending, func(a, b outbox.Pending) int { return cmp.Compare(a.ID, b.ID) })
 	return pending, more, nil
 }
 
 // pending reads rows of one stream; cut says that there may be more.
-func (o *Outbox) pending(ctx context.Context, stream string, after int64, limit int) (pending []router.Pending, cut bool, err error) {
+func (o *Outbox) pending(ctx context.Context, stream string, after int64, limit int) (pending []outbox.Pending, cut bool, err error) {
 	rows, err := o.db.Query(ctx, "SELECT id, message_id, topic, partition_key, sequence, metadata, payload, created_at"+o.byStream()+
 		" AND stream_sequence IS NULL AND id > ? ORDER BY id LIMIT ?", stream, after, limit)
 	if err != nil {
@@ -46,9 +47,9 @@ func (o *Outbox) pending(ctx context.Context, stream string, after int64, limit 
 	}
 	defer func() { _ = rows.Close() }()
 	size := 0
-	for size < router.PageBytes && rows.Next() {
+	for size < outbox.PageBytes && rows.Next() {
 		var (
-			p         router.Pending
+			p         outbox.Pending
 			id        uuid.UUID
 			createdAt int64
 		)
@@ -59,15 +60,15 @@ func (o *Outbox) pending(ctx context.Context, stream string, after int64, limit 
 		pending = append(pending, p)
 		size += len(p.Payload) + len(p.Encoded)
 	}
-	return pending, len(pending) == limit || size >= router.PageBytes, rows.Err()
+	return pending, len(pending) == limit || size >= outbox.PageBytes, rows.Err()
 }
 
 // countStep is how many rows a statement counts at most: a backlog of any length is counted without a statement that takes long.
 const countStep = 50_000
 
-// Backlog implements router.Outbox. The oldest row is the one with the lowest ID: IDs are drawn in about the order of time.
-func (o *Outbox) Backlog(ctx context.Context) (b router.Backlog, err error) {
-	for _, stream := range router.Streams() {
+// Backlog implements relay.Outbox. The oldest row is the one with the lowest ID: IDs are drawn in about the order of time.
+func (o *Outbox) Backlog(ctx context.Context) (b outbox.Backlog, err error) {
+	for _, stream := range envelope.Prefixes() {
 		var oldest int64
 		err := o.db.QueryRow(ctx, "SELECT created_at"+o.byStream()+" AND stream_sequence IS NULL ORDER BY id LIMIT 1", stream).Scan(&oldest)
 		if errors.Is(err, sql.ErrNoRows) {

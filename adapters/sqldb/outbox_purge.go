@@ -7,19 +7,20 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/envelope"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // freshest is how many of a stream's highest places a purge looks at.
 const freshest = 100
 
-// Purgeable implements router.Outbox. A stream's places grow with the time of the acknowledgement, so it looks at the lowest ones: an hour
+// Purgeable implements relay.Outbox. A stream's places grow with the time of the acknowledgement, so it looks at the lowest ones: an hour
 // of published rows are millions, which no purge may read to find that nothing is over. It looks at the highest ones as well, because a
 // stream that was made anew begins again below the places of the one before.
-func (o *Outbox) Purgeable(ctx context.Context, age time.Duration, limit int) (over []router.Published, err error) {
+func (o *Outbox) Purgeable(ctx context.Context, age time.Duration, limit int) (over []outbox.Published, err error) {
 	before := Micros(o.cfg.Now().Add(-age))
 	known := map[int64]bool{}
-	for _, stream := range router.Streams() {
+	for _, stream := range envelope.Prefixes() {
 		for _, end := range []struct {
 			order string
 			limit int
@@ -43,7 +44,7 @@ func (o *Outbox) Purgeable(ctx context.Context, age time.Duration, limit int) (o
 }
 
 type acknowledgedRow struct {
-	router.Published
+	outbox.Published
 
 	over bool
 }
@@ -65,8 +66,8 @@ func (o *Outbox) acknowledged(ctx context.Context, stream, order string, before 
 	})
 }
 
-// Purge implements router.Outbox.
-func (o *Outbox) Purge(ctx context.Context, rows []router.Published) (deleted int64, err error) {
+// Purge implements relay.Outbox.
+func (o *Outbox) Purge(ctx context.Context, rows []outbox.Published) (deleted int64, err error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}

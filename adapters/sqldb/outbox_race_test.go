@@ -10,17 +10,17 @@ import (
 
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // published stores n rows and marks them.
-func (k *keeper) published(n int, epoch int64) []router.Published {
+func (k *keeper) published(n int, epoch int64) []outbox.Published {
 	for i := range n {
 		require.NoError(k.t, k.publish(k.t.Context(), int64(i+1)))
 	}
-	var marks []router.Published
+	var marks []outbox.Published
 	for i, row := range k.pending() {
-		marks = append(marks, router.Published{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: uint64(i + 1)})
+		marks = append(marks, outbox.Published{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: uint64(i + 1)})
 	}
 	require.NoError(k.t, k.outbox.Mark(k.t.Context(), epoch, marks))
 	return marks
@@ -78,7 +78,7 @@ func TestLeaseIsNotTakenWhileMarksAreBeingStored(t *testing.T) {
 	marked := make(chan error, 1)
 	go func() {
 		marked <- k.outbox.Mark(context.Background(), epoch,
-			[]router.Published{{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: 1}})
+			[]outbox.Published{{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: 1}})
 	}()
 	require.Eventually(t, func() bool { return k.waiting() == 1 }, waitFor, tick)
 	var taken atomic.Bool
@@ -188,12 +188,12 @@ func TestPurgeLooksBehindRowsThatWait(t *testing.T) {
 			require.NoError(t, k.publish(t.Context(), int64(n+1)))
 		}
 		epoch := k.lease()
-		var marks []router.Published
+		var marks []outbox.Published
 		for n := range over {
 			require.NoError(t, k.publish(t.Context(), int64(held+n+1)))
 		}
 		for _, row := range k.pending()[held:] {
-			marks = append(marks, router.Published{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: uint64(row.ID)})
+			marks = append(marks, outbox.Published{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: uint64(row.ID)})
 		}
 		require.NoError(t, k.outbox.Mark(t.Context(), epoch, marks))
 		k.clock.advance(2 * time.Hour)

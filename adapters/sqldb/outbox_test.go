@@ -16,7 +16,7 @@ import (
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/correlation"
 	"github.com/millrace/millrace/app/envelope"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 func (k *keeper) publish(ctx context.Context, sequence int64) error {
@@ -25,8 +25,8 @@ func (k *keeper) publish(ctx context.Context, sequence int64) error {
 	})
 }
 
-func (k *keeper) pending() []router.Pending {
-	rows, _, err := k.outbox.Pending(k.t.Context(), router.Streams(), 0, 1000)
+func (k *keeper) pending() []outbox.Pending {
+	rows, _, err := k.outbox.Pending(k.t.Context(), envelope.Prefixes(), 0, 1000)
 	require.NoError(k.t, err)
 	return rows
 }
@@ -115,10 +115,10 @@ func TestMarkedAreExactlyTheRowsNamed(t *testing.T) {
 		rows := k.pending()
 		require.Len(t, rows, n)
 		epoch := k.lease()
-		var marks []router.Published
+		var marks []outbox.Published
 		for i, row := range rows {
 			if i%3 != 0 {
-				marks = append(marks, router.Published{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: uint64(1000 + i)})
+				marks = append(marks, outbox.Published{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: uint64(1000 + i)})
 			}
 		}
 		require.NoError(t, k.outbox.Mark(t.Context(), epoch, marks))
@@ -129,7 +129,7 @@ func TestMarkedAreExactlyTheRowsNamed(t *testing.T) {
 		}
 		backlog, err := k.outbox.Backlog(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, router.Backlog{Rows: n / 3, Oldest: k.clock.now()}, backlog)
+		require.Equal(t, outbox.Backlog{Rows: n / 3, Oldest: k.clock.now()}, backlog)
 
 		tail, err := k.outbox.Tail(t.Context(), "events", 1<<63, 10)
 		require.NoError(t, err)
@@ -158,7 +158,7 @@ func TestLeaseHasOneHolderAndAMarkNeedsItsEpoch(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		require.NoError(t, k.publish(t.Context(), 1))
 		row := k.pending()[0]
-		marks := []router.Published{{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: 9}}
+		marks := []outbox.Published{{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: 9}}
 
 		first, held, err := k.outbox.Acquire(t.Context(), "first", 300*time.Millisecond)
 		require.NoError(t, err)
@@ -174,9 +174,9 @@ func TestLeaseHasOneHolderAndAMarkNeedsItsEpoch(t *testing.T) {
 			return err == nil && held
 		}, 5*time.Second, 20*time.Millisecond)
 		require.Greater(t, second, first)
-		require.ErrorIs(t, k.outbox.Renew(t.Context(), first, time.Minute), router.ErrLeaseLost)
-		require.ErrorIs(t, k.outbox.Mark(t.Context(), first, marks), router.ErrLeaseLost)
-		require.ErrorIs(t, k.outbox.Unmark(t.Context(), first, marks), router.ErrLeaseLost)
+		require.ErrorIs(t, k.outbox.Renew(t.Context(), first, time.Minute), outbox.ErrLeaseLost)
+		require.ErrorIs(t, k.outbox.Mark(t.Context(), first, marks), outbox.ErrLeaseLost)
+		require.ErrorIs(t, k.outbox.Unmark(t.Context(), first, marks), outbox.ErrLeaseLost)
 		require.Len(t, k.pending(), 1)
 
 		require.NoError(t, k.outbox.Release(t.Context(), first), "the old holder's release changes nothing")
@@ -289,7 +289,7 @@ func TestPoisonMessageKeepsAsMuchMetadataAsABrokerTakes(t *testing.T) {
 func TestPageOfTheOutboxIsBoundedInBytes(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		const n = 40
-		length := router.PageBytes / 32 // 512 KiB, less what comes with it
+		length := outbox.PageBytes / 32 // 512 KiB, less what comes with it
 		for i := range n {
 			require.NoError(t, k.db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
 				return k.outbox.Add(ctx, tx, sqldb.Entry{MessageID: uuid.New(), Topic: "poison.x", Key: strconv.Itoa(i), Payload: make([]byte, length)})
@@ -297,7 +297,7 @@ func TestPageOfTheOutboxIsBoundedInBytes(t *testing.T) {
 		}
 		first := k.pending()
 		require.Less(t, len(first), n)
-		rest, more, err := k.outbox.Pending(t.Context(), router.Streams(), first[len(first)-1].ID, 1000)
+		rest, more, err := k.outbox.Pending(t.Context(), envelope.Prefixes(), first[len(first)-1].ID, 1000)
 		require.NoError(t, err)
 		require.False(t, more)
 		require.Len(t, rest, n-len(first))

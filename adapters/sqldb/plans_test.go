@@ -14,8 +14,9 @@ import (
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/idempotency"
+	"github.com/millrace/millrace/app/inbox"
 	"github.com/millrace/millrace/app/limit"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // operation is something that a service does by itself, or for each message or request, and how many rows its statements may read.
@@ -29,10 +30,10 @@ type operation struct {
 func (k *keeper) operations(t *testing.T) []operation {
 	var (
 		epoch   int64
-		pending []router.Pending
-		over    []router.Published
+		pending []outbox.Pending
+		over    []outbox.Published
 	)
-	marked := func() []router.Published { return k.marks(pending, uint64(*scale)+1) }
+	marked := func() []outbox.Published { return k.marks(pending, uint64(*scale)+1) }
 	in := func(fn func(ctx context.Context, tx *sqldb.Tx) error) func(context.Context) error {
 		return func(ctx context.Context) error { return k.db.Atomically(ctx, fn) }
 	}
@@ -68,7 +69,7 @@ func (k *keeper) operations(t *testing.T) []operation {
 			return errors.Join(k.publish(ctx, 1), k.publish(ctx, 2), k.publish(ctx, 3))
 		}, 0},
 		{"read what waits", func(ctx context.Context) (err error) {
-			pending, _, err = k.outbox.Pending(ctx, router.Streams(), 0, 500)
+			pending, _, err = k.outbox.Pending(ctx, envelope.Prefixes(), 0, 500)
 			require.GreaterOrEqual(t, len(pending), 3)
 			return err
 		}, 10},
@@ -112,7 +113,7 @@ func (k *keeper) operations(t *testing.T) []operation {
 			_, err := k.failures.Failed(ctx, failure, 1)
 			return err
 		}, 20},
-		{"give an event up", func(ctx context.Context) error { return k.failures.GiveUp(ctx, failure, router.Count{Attempts: 1}) }, 20},
+		{"give an event up", func(ctx context.Context) error { return k.failures.GiveUp(ctx, failure, inbox.Count{Attempts: 1}) }, 20},
 		{"keep an answer", in(func(ctx context.Context, tx *sqldb.Tx) error { return tx.Remember(ctx, answer) }), 4},
 		{"give an answer again", func(ctx context.Context) error {
 			err := k.db.Atomically(ctx, func(ctx context.Context, tx *sqldb.Tx) error { return tx.Remember(ctx, answer) })

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/app/envelope"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/inbox"
 )
 
 // PoisonID is the ID of what a consumer gave up in a round: the same whenever it is given up again.
@@ -22,7 +22,7 @@ func PoisonID(consumer string, e envelope.Envelope, round int) uuid.UUID {
 // maxStack bounds a stack in bytes, so that a poison message always fits where its event did.
 const maxStack = 4096
 
-func poisonMetadata(id uuid.UUID, failure router.Failure, count router.Count) map[string]string {
+func poisonMetadata(id uuid.UUID, failure inbox.Failure, count inbox.Count) map[string]string {
 	m := Publishable(failure.Metadata)
 	m[envelope.MetaDeduplicationID] = id.String()
 	m[envelope.MetaPoisonID] = id.String()

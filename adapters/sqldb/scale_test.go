@@ -13,7 +13,8 @@ import (
 
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/outbox"
+	"github.com/millrace/millrace/router/relay"
 )
 
 // scale is enough for plans with real statistics. `make large-tables` has five million.
@@ -106,7 +107,7 @@ func (k *keeper) checkRelay(t *testing.T) {
 	b := &instantBroker{}
 	b.last.Store(uint64(*scale))
 	begin := func(holder string) (stop func()) {
-		relay, err := router.NewRelay(router.RelayConfig{Service: "order", Outbox: k.outbox, Broker: b, Holder: holder})
+		relay, err := relay.New(relay.Config{Service: "order", Outbox: k.outbox, Broker: b, Holder: holder})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(context.Background())
 		var running sync.WaitGroup
@@ -147,9 +148,9 @@ func sent(recording *sqldb.Recording) (all []sqldb.Statement) {
 	return all
 }
 
-func (k *keeper) marks(rows []router.Pending, from uint64) (marks []router.Published) {
+func (k *keeper) marks(rows []outbox.Pending, from uint64) (marks []outbox.Published) {
 	for i, row := range rows {
-		marks = append(marks, router.Published{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: from + uint64(i)})
+		marks = append(marks, outbox.Published{ID: row.ID, MessageID: row.MessageID, Topic: row.Topic, StreamSequence: from + uint64(i)})
 	}
 	return marks
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/user/command"
 	"github.com/millrace/millrace/app/user/usertest"
-	"github.com/millrace/millrace/router"
 )
 
 func TestStorePassesTheSuite(t *testing.T) {
@@ -48,7 +47,7 @@ func fixture(t *testing.T, url string) usertest.Fixture {
 // published reads the whole outbox: no relay empties it here.
 func published(t *testing.T, outbox *sqldb.Outbox) (events []envelope.Envelope) {
 	t.Helper()
-	pending, _, err := outbox.Pending(t.Context(), router.Streams(), 0, 100_000)
+	pending, _, err := outbox.Pending(t.Context(), envelope.Prefixes(), 0, 100_000)
 	require.NoError(t, err)
 	for _, p := range pending {
 		metadata, err := p.Metadata()

@@ -21,17 +21,37 @@ const brokersPrefix = "Nats-"
 // ErrUnpublishable refuses a message that the broker could never take, or would change. Trying again is of no use.
 var ErrUnpublishable = fault.New(fault.Invalid, "unpublishable", "The broker cannot take the message.")
 
-// StreamOf gives the stream that takes a subject or pattern, by its first token.
+// prefixes are the first tokens of topics, with the stream that takes what lies below each.
+var prefixes = []struct{ prefix, stream string }{
+	{"events", StreamEvents}, {"poison", StreamPoison}, {"requeue", StreamRequeue},
+}
+
+// Prefixes are the first tokens of all topics: events, poison, requeue.
+func Prefixes() (all []string) {
+	for _, p := range prefixes {
+		all = append(all, p.prefix)
+	}
+	return all
+}
+
+// Prefix returns the first token of a topic.
+func Prefix(topic string) string {
+	prefix, _, _ := strings.Cut(topic, ".")
+	return prefix
+}
+
+// IsTopic reports whether messages are published on this topic.
+func IsTopic(topic string) bool {
+	_, err := StreamOf(topic)
+	return err == nil
+}
+
+// StreamOf returns the stream that takes a subject or pattern, by its first token.
 func StreamOf(subject string) (string, error) {
-	first, rest, found := strings.Cut(subject, ".")
-	if found && rest != "" {
-		switch first {
-		case "events":
-			return StreamEvents, nil
-		case "poison":
-			return StreamPoison, nil
-		case "requeue":
-			return StreamRequeue, nil
+	first, rest, _ := strings.Cut(subject, ".")
+	for _, p := range prefixes {
+		if p.prefix == first && rest != "" {
+			return p.stream, nil
 		}
 	}
 	return "", fmt.Errorf("no stream takes the subject %q", subject)

@@ -27,7 +27,6 @@ import (
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/ports/eventhttp"
 	"github.com/millrace/millrace/ports/rest"
-	"github.com/millrace/millrace/router"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -313,7 +312,7 @@ func TestPoisonIsShownAndRequeuedOnce(t *testing.T) {
 	require.Equal(t, shown, decode[map[string]any](t, a.get(t, "/api/poison/"+id.String())))
 	require.Equal(t, "poison_not_open", a.refused(t, http.MethodPost, "/api/poison/"+id.String()+"/requeue", http.StatusConflict))
 
-	pending, _, err := a.outbox.Pending(t.Context(), router.Streams(), 0, 10)
+	pending, _, err := a.outbox.Pending(t.Context(), envelope.Prefixes(), 0, 10)
 	require.NoError(t, err)
 	require.Len(t, pending, 1)
 	require.Equal(t, "requeue.order-customers", pending[0].Topic)

@@ -25,7 +25,6 @@ import (
 	"github.com/millrace/millrace/app/principal"
 	"github.com/millrace/millrace/ports/orderhttp"
 	"github.com/millrace/millrace/ports/rest"
-	"github.com/millrace/millrace/router"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -150,7 +149,7 @@ func (a api) placed(t *testing.T, name string) (target string) {
 
 func (a api) published(t *testing.T) (types []string) {
 	t.Helper()
-	pending, _, err := a.outbox.Pending(context.WithoutCancel(t.Context()), router.Streams(), 0, 1000) // also in a cleanup
+	pending, _, err := a.outbox.Pending(context.WithoutCancel(t.Context()), envelope.Prefixes(), 0, 1000) // also in a cleanup
 	require.NoError(t, err)
 	for _, p := range pending {
 		metadata, err := p.Metadata()

@@ -18,7 +18,7 @@ import (
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // poisoned makes a message about a user that consumer gave up.
@@ -64,9 +64,9 @@ func poisonQueue(t *testing.T, b Bench) []event.Poison {
 	return poison
 }
 
-func sentBack(t *testing.T, b Bench) []router.Pending {
+func sentBack(t *testing.T, b Bench) []outbox.Pending {
 	t.Helper()
-	pending, _, err := b.Outbox.Pending(t.Context(), router.Streams(), 0, 100)
+	pending, _, err := b.Outbox.Pending(t.Context(), envelope.Prefixes(), 0, 100)
 	require.NoError(t, err)
 	return pending
 }
@@ -159,7 +159,7 @@ func requeuedMessage(t *testing.T, b Bench) {
 }
 
 // signed requires that a row is signed as its consumer will get it, and returns its other metadata.
-func signed(t *testing.T, b Bench, p router.Pending) map[string]string {
+func signed(t *testing.T, b Bench, p outbox.Pending) map[string]string {
 	t.Helper()
 	metadata, err := p.Metadata()
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 	"github.com/millrace/millrace/app/event"
 	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
-	"github.com/millrace/millrace/router"
+	"github.com/millrace/millrace/router/relay"
 )
 
 // Store is what is tested.
@@ -27,7 +27,7 @@ type Store interface {
 // Bench is a fresh store, and the outbox that it sends messages back through.
 type Bench struct {
 	Store  Store
-	Outbox router.Outbox
+	Outbox relay.Outbox
 	Key    envelope.RequeueKey // of the store
 }
 

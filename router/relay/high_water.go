@@ -1,9 +1,12 @@
-package router
+package relay
 
 import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/millrace/millrace/app/envelope"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // highWater is a stretch's account of the highest place that the broker acknowledged in each stream. As long as the broker has lost
@@ -22,7 +25,7 @@ type highWater struct {
 
 // top is the message at the highest place of a stream.
 type top struct {
-	Published
+	outbox.Published
 
 	doubt *doubt // nil: none that was not asked about
 }
@@ -30,14 +33,14 @@ type top struct {
 // doubt is whether the broker still holds a message. A lower place that it acknowledged later is a repeat's, or the stream lost its
 // tail and grows again.
 type doubt struct {
-	Published
+	outbox.Published
 
 	low  uint64 // the lowest such place; 0: none
 	gone bool   // what the broker answered
 }
 
 // newHighWater begins with what the broker was found to hold.
-func newHighWater(broker Broker, held map[string]Published, now time.Time) *highWater {
+func newHighWater(broker Broker, held map[string]outbox.Published, now time.Time) *highWater {
 	h := &highWater{broker: broker, tops: map[string]*top{}, asked: now, answers: make(chan []doubt, 1)}
 	for stream, row := range held {
 		h.tops[stream] = &top{Published: row}
@@ -46,11 +49,11 @@ func newHighWater(broker Broker, held map[string]Published, now time.Time) *high
 }
 
 // acked takes an acknowledgement.
-func (h *highWater) acked(p Published) {
-	t := h.tops[streamOf(p.Topic)]
+func (h *highWater) acked(p outbox.Published) {
+	t := h.tops[envelope.Prefix(p.Topic)]
 	switch {
 	case t == nil:
-		h.tops[streamOf(p.Topic)] = &top{Published: p}
+		h.tops[envelope.Prefix(p.Topic)] = &top{Published: p}
 	case p.StreamSequence > t.StreamSequence:
 		t.Published = p
 	default:
@@ -110,7 +113,7 @@ func (h *highWater) heard(doubts []doubt) {
 	for _, d := range doubts {
 		h.lost = h.lost || d.gone
 		if d.low != 0 {
-			h.tops[streamOf(d.Topic)].suspect(d)
+			h.tops[envelope.Prefix(d.Topic)].suspect(d)
 		}
 	}
 }

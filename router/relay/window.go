@@ -1,4 +1,4 @@
-package router
+package relay
 
 import (
 	"cmp"
@@ -6,6 +6,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/millrace/millrace/app/envelope"
+	"github.com/millrace/millrace/app/outbox"
+	"github.com/millrace/millrace/router/backoff"
 )
 
 // Bounds of what a window keeps in memory.
@@ -60,18 +64,18 @@ type window struct {
 }
 
 type windowRow struct {
-	row   Pending // without its payload once it was acknowledged
+	row   outbox.Pending // without its payload once it was acknowledged
 	lane  string
 	acked bool
 }
 
 // lane holds the rows of one key that the window knows.
 type lane struct {
-	current int64     // the row without an acknowledgement; 0: none
-	queue   []Pending // what follows it, in order
-	last    int64     // the highest sequence taken
-	known   int       // rows of the key in window.rows
-	skipped bool      // the queue was full: a pass has to find the rest
+	current int64            // the row without an acknowledgement; 0: none
+	queue   []outbox.Pending // what follows it, in order
+	last    int64            // the highest sequence taken
+	known   int              // rows of the key in window.rows
+	skipped bool             // the queue was full: a pass has to find the rest
 }
 
 // failing is a key whose row failed, until one of its rows is acknowledged.
@@ -98,8 +102,8 @@ func newWindow(limit int, known map[string]*failing) *window {
 
 // laneOf is the lane that p must keep to. Keys of different streams have nothing to do with each other, and rows without a key
 // nothing with any other.
-func laneOf(p Pending) string {
-	stream := streamOf(p.Topic)
+func laneOf(p outbox.Pending) string {
+	stream := envelope.Prefix(p.Topic)
 	if p.Key == "" {
 		return stream + "#" + p.MessageID
 	}
@@ -122,7 +126,7 @@ func (w *window) startPass(now time.Time) {
 
 // streams returns those whose rows the pass may still take. One that was left out stays so: of its keys the pass would miss the first rows.
 func (w *window) streams() (open []string) {
-	for _, stream := range streams {
+	for _, stream := range envelope.Prefixes() {
 		if !w.omitted[stream] {
 			open = append(open, stream)
 		}
@@ -149,9 +153,9 @@ func (w *window) full() bool {
 
 // take looks at a row that a pass found. It is true where the row is to be published now, and false where the row is known, follows
 // later, or is left for another pass. first says that the row is on the pass's first page.
-func (w *window) take(p Pending, first bool, now time.Time) bool {
+func (w *window) take(p outbox.Pending, first bool, now time.Time) bool {
 	key := laneOf(p)
-	if w.rows[p.ID] != nil || w.passed[key] || w.omitted[streamOf(p.Topic)] {
+	if w.rows[p.ID] != nil || w.passed[key] || w.omitted[envelope.Prefix(p.Topic)] {
 		return false
 	}
 	if f := w.failing[key]; f != nil && now.Before(f.until) {
@@ -192,7 +196,7 @@ func (w *window) take(p Pending, first bool, now time.Time) bool {
 	return true
 }
 
-func (w *window) trusted(l *lane, p Pending) bool {
+func (w *window) trusted(l *lane, p outbox.Pending) bool {
 	return p.Sequence <= 1 || w.seenLast[p.ID] || l != nil && l.last != 0 && l.last == p.Sequence-1
 }
 
@@ -203,7 +207,7 @@ func (w *window) deferRow(id int64, key string) {
 	}
 }
 
-func inOrder(a, b Pending) int {
+func inOrder(a, b outbox.Pending) int {
 	if a.Sequence != 0 && b.Sequence != 0 {
 		return cmp.Or(cmp.Compare(a.Sequence, b.Sequence), cmp.Compare(a.ID, b.ID))
 	}
@@ -212,14 +216,14 @@ func inOrder(a, b Pending) int {
 
 // acked takes the acknowledgement of a row. next, if any, follows it and is to be published now. ok is false for a row that waits
 // for none.
-func (w *window) acked(id int64, streamSequence uint64, now time.Time) (done Published, next *Pending, ok bool) {
+func (w *window) acked(id int64, streamSequence uint64, now time.Time) (done outbox.Published, next *outbox.Pending, ok bool) {
 	r := w.rows[id]
 	if r == nil || r.acked {
-		return Published{}, nil, false
+		return outbox.Published{}, nil, false
 	}
 	l := w.lanes[r.lane]
 	if l.current != id {
-		return Published{}, nil, false
+		return outbox.Published{}, nil, false
 	}
 	r.acked = true
 	w.inFlight--
@@ -247,7 +251,7 @@ func (w *window) acked(id int64, streamSequence uint64, now time.Time) (done Pub
 	} else if l.skipped {
 		l.skipped, w.again = false, true
 	}
-	return Published{ID: id, MessageID: r.row.MessageID, Topic: r.row.Topic, StreamSequence: streamSequence}, next, true
+	return outbox.Published{ID: id, MessageID: r.row.MessageID, Topic: r.row.Topic, StreamSequence: streamSequence}, next, true
 }
 
 // recovered tells a breaker of an acknowledgement, and ends the pauses that the keys of its stream have for its sake.
@@ -292,7 +296,7 @@ func (w *window) hold(id int64, stream bool, now time.Time) bool {
 		w.failing[r.lane] = f
 	}
 	f.failures++
-	f.until, f.asked, f.stream = now.Add(growing(failMin, failMax, f.failures)), false, stream
+	f.until, f.asked, f.stream = now.Add(backoff.Exponential(failMin, failMax, f.failures)), false, stream
 	return true
 }
 

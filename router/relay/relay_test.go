@@ -1,4 +1,4 @@
-package router
+package relay
 
 import (
 	"context"
@@ -15,6 +15,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // relayRig is an outbox, a broker, and the relays that were started between them.
@@ -31,16 +33,16 @@ func newRelayRig() *relayRig {
 }
 
 // start runs a relay until stop is called, which returns when it has ended.
-func (r *relayRig) start(t *testing.T, change func(*RelayConfig)) (stop func()) {
+func (r *relayRig) start(t *testing.T, change func(*Config)) (stop func()) {
 	t.Helper()
-	cfg := RelayConfig{
+	cfg := Config{
 		Service: "order", Holder: "one", Outbox: r.outbox, Broker: r.broker,
 		Metrics: r.registry, Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 	}
 	if change != nil {
 		change(&cfg)
 	}
-	relay, err := NewRelay(cfg)
+	relay, err := New(cfg)
 	require.NoError(t, err)
 	r.relay = relay
 	ctx, cancel := context.WithCancel(t.Context())
@@ -114,7 +116,7 @@ func TestRelaySkipsNoRowThatBecomesVisibleLate(t *testing.T) {
 				r := newRelayRig()
 				r.outbox.latency = time.Millisecond // so that the pages of a pass show different moments
 				r.broker.latency = 5 * time.Millisecond
-				stop := r.start(t, func(c *RelayConfig) { c.Page, c.Window, c.Marks = 5, 40, 7 })
+				stop := r.start(t, func(c *Config) { c.Page, c.Window, c.Marks = 5, 40, 7 })
 				keys := map[string]int{}
 				var writers sync.WaitGroup
 				for w := range 24 {
@@ -124,7 +126,7 @@ func TestRelaySkipsNoRowThatBecomesVisibleLate(t *testing.T) {
 						random := rand.New(rand.NewPCG(seed, uint64(w)))
 						pause := func() { <-time.After(time.Duration(random.IntN(4000)) * time.Microsecond) }
 						for n := 1; n <= rows; {
-							tx := []Pending{r.outbox.fresh(key, int64(n))}
+							tx := []outbox.Pending{r.outbox.fresh(key, int64(n))}
 							n++
 							if n <= rows && random.IntN(3) == 0 {
 								pause()
@@ -161,7 +163,7 @@ func TestRelayMarksExactlyWhatWasAcknowledged(t *testing.T) {
 			}
 			return verdict(random.IntN(3))
 		})
-		stop := r.start(t, func(c *RelayConfig) { c.Page = 20 })
+		stop := r.start(t, func(c *Config) { c.Page = 20 })
 		keys := map[string]int{}
 		for key := range 30 {
 			name := fmt.Sprintf("key-%d", key)
@@ -215,7 +217,7 @@ func TestAFailingRowHoldsItsKeyAndNobodyElse(t *testing.T) {
 			}
 			return storeAndAck
 		})
-		stop := r.start(t, func(c *RelayConfig) { c.Page = 5 })
+		stop := r.start(t, func(c *Config) { c.Page = 5 })
 		eventually(t, time.Second, func() bool { return r.outbox.waiting() == 70 })
 		r.requireOrder(t, map[string]int{"good": 10})
 		<-time.After(time.Minute)
@@ -290,7 +292,7 @@ func TestAConnectionLostUnderLoadLosesAndDisordersNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRelayRig()
 		r.broker.latency = 20 * time.Millisecond
-		stop := r.start(t, func(c *RelayConfig) { c.Page = 50 })
+		stop := r.start(t, func(c *Config) { c.Page = 50 })
 		keys := map[string]int{}
 		var writer sync.WaitGroup
 		writer.Go(func() {
@@ -358,7 +360,7 @@ func TestATakeOverComparesTheTailToo(t *testing.T) {
 		eventually(t, time.Second, r.drained)
 		stop()
 		r.broker.come(5)
-		stop = r.start(t, func(c *RelayConfig) { c.Holder = "two" })
+		stop = r.start(t, func(c *Config) { c.Holder = "two" })
 		eventually(t, time.Second, func() bool { return len(r.broker.contents()) == 20 })
 		r.requireOrder(t, map[string]int{"a": 20})
 		stop()
@@ -396,14 +398,14 @@ func (p *partition) Renew(ctx context.Context, epoch int64, ttl time.Duration) e
 	return p.table.Renew(ctx, epoch, ttl)
 }
 
-func (p *partition) Pending(ctx context.Context, streams []string, after int64, limit int) ([]Pending, bool, error) {
+func (p *partition) Pending(ctx context.Context, streams []string, after int64, limit int) ([]outbox.Pending, bool, error) {
 	if err := p.hang(ctx); err != nil {
 		return nil, false, err
 	}
 	return p.table.Pending(ctx, streams, after, limit)
 }
 
-func (p *partition) Mark(ctx context.Context, epoch int64, rows []Published) error {
+func (p *partition) Mark(ctx context.Context, epoch int64, rows []outbox.Published) error {
 	if err := p.hang(ctx); err != nil {
 		return err
 	}
@@ -415,9 +417,9 @@ func TestAnotherTakesOverWithinFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRelayRig()
 		dying := &partition{table: r.outbox, cut: make(chan struct{})}
-		stopOne := r.start(t, func(c *RelayConfig) { c.Outbox = dying })
+		stopOne := r.start(t, func(c *Config) { c.Outbox = dying })
 		<-time.After(10 * time.Millisecond)
-		stopTwo := r.start(t, func(c *RelayConfig) { c.Holder = "two" })
+		stopTwo := r.start(t, func(c *Config) { c.Holder = "two" })
 		<-time.After(10700 * time.Millisecond)
 		require.Equal(t, []string{"one"}, r.outbox.taken, "as long as it lives")
 		close(dying.cut)
@@ -442,7 +444,7 @@ func TestAStoppedRelayHandsOverAtOnce(t *testing.T) {
 		r.broker.latency = 200 * time.Millisecond
 		stopOne := r.start(t, nil)
 		<-time.After(10 * time.Millisecond)
-		stopTwo := r.start(t, func(c *RelayConfig) { c.Holder = "two" })
+		stopTwo := r.start(t, func(c *Config) { c.Holder = "two" })
 		p := r.outbox.add("a", 1)
 		<-time.After(50 * time.Millisecond)
 		stopOne()
@@ -490,7 +492,7 @@ func TestAHolderThatWasPausedLongerThanItsLeaseDoesNothingMore(t *testing.T) {
 				outbox := &pausingTable{table: r.outbox, read: func() {}}
 				broker := &pausingWire{wire: r.broker, sent: func() {}, acked: func() {}}
 				tc.arrange(outbox, broker, pause)
-				stop := r.start(t, func(c *RelayConfig) { c.Outbox, c.Broker, c.Now = outbox, broker, now })
+				stop := r.start(t, func(c *Config) { c.Outbox, c.Broker, c.Now = outbox, broker, now })
 				<-time.After(time.Minute)
 				require.Equal(t, []string{"one", "two"}, r.outbox.taken, "it was paused and lost the lease")
 				require.Len(t, r.broker.contents(), tc.sent)
@@ -510,13 +512,13 @@ type pausingTable struct {
 	marks atomic.Int32
 }
 
-func (p *pausingTable) Pending(ctx context.Context, streams []string, after int64, limit int) ([]Pending, bool, error) {
+func (p *pausingTable) Pending(ctx context.Context, streams []string, after int64, limit int) ([]outbox.Pending, bool, error) {
 	rows, more, err := p.table.Pending(ctx, streams, after, limit)
 	p.read()
 	return rows, more, err
 }
 
-func (p *pausingTable) Mark(ctx context.Context, epoch int64, rows []Published) error {
+func (p *pausingTable) Mark(ctx context.Context, epoch int64, rows []outbox.Published) error {
 	p.marks.Add(1)
 	return p.table.Mark(ctx, epoch, rows)
 }
@@ -544,7 +546,7 @@ func TestNothingIsSentBehindALostConnection(t *testing.T) {
 			r.outbox.add(strconv.Itoa(n), 1)
 		}
 		broker := &pausingWire{wire: r.broker, sent: r.broker.leave, acked: func() {}}
-		stop := r.start(t, func(c *RelayConfig) { c.Broker = broker })
+		stop := r.start(t, func(c *Config) { c.Broker = broker })
 		<-time.After(time.Minute)
 		require.Len(t, r.broker.contents(), 1)
 		require.Zero(t, r.broker.sentAway)
@@ -559,7 +561,7 @@ type flaky struct {
 	failing atomic.Bool
 }
 
-func (f *flaky) Mark(ctx context.Context, epoch int64, rows []Published) error {
+func (f *flaky) Mark(ctx context.Context, epoch int64, rows []outbox.Published) error {
 	if f.failing.Load() {
 		return errAway
 	}
@@ -572,7 +574,7 @@ func TestARowWhoseMarkIsPendingIsNotPublishedAgain(t *testing.T) {
 		r := newRelayRig()
 		outbox := &flaky{table: r.outbox}
 		outbox.failing.Store(true)
-		stop := r.start(t, func(c *RelayConfig) { c.Outbox = outbox })
+		stop := r.start(t, func(c *Config) { c.Outbox = outbox })
 		p := r.outbox.add("a", 1)
 		q := r.outbox.add("a", 2)
 		<-time.After(time.Minute)
@@ -588,7 +590,7 @@ func TestPublishedRowsArePurgedButNotWhileTheBrokerIsAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRelayRig()
-		stop := r.start(t, func(c *RelayConfig) { c.PurgeStep = 10 })
+		stop := r.start(t, func(c *Config) { c.PurgeStep = 10 })
 		for n := range int64(95) {
 			r.outbox.add("a", n+1)
 		}
@@ -630,19 +632,19 @@ func TestRelayReadsLittleWhileNothingHappens(t *testing.T) {
 
 func TestNewRelayRefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
-	good := RelayConfig{Service: "order", Holder: "one", Outbox: newTable(), Broker: newWire()}
-	_, err := NewRelay(good)
+	good := Config{Service: "order", Holder: "one", Outbox: newTable(), Broker: newWire()}
+	_, err := New(good)
 	require.NoError(t, err)
-	for _, change := range []func(*RelayConfig){
-		func(c *RelayConfig) { c.Service = "" },
-		func(c *RelayConfig) { c.Holder = "" },
-		func(c *RelayConfig) { c.Outbox = nil },
-		func(c *RelayConfig) { c.Broker = nil },
-		func(c *RelayConfig) { c.Renew = c.LeaseTTL + 4*time.Second },
+	for _, change := range []func(*Config){
+		func(c *Config) { c.Service = "" },
+		func(c *Config) { c.Holder = "" },
+		func(c *Config) { c.Outbox = nil },
+		func(c *Config) { c.Broker = nil },
+		func(c *Config) { c.Renew = c.LeaseTTL + 4*time.Second },
 	} {
 		cfg := good
 		change(&cfg)
-		_, err := NewRelay(cfg)
+		_, err := New(cfg)
 		require.Error(t, err)
 	}
 }

@@ -1,4 +1,4 @@
-package router
+package relay
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // stretch is a time of publishing by one holder over one connection. What it knows dies with it, except for the keys that keep failing.
@@ -42,7 +43,7 @@ type result struct {
 	err            error
 }
 
-func newStretch(r *Relay, t *tenure, known map[string]*failing, breakers breakers, held map[string]Published) *stretch {
+func newStretch(r *Relay, t *tenure, known map[string]*failing, breakers breakers, held map[string]outbox.Published) *stretch {
 	began := r.cfg.Now()
 	w := newWindow(r.cfg.Window, known)
 	w.breakers = breakers
@@ -183,7 +184,7 @@ func (s *stretch) turn(p *page) {
 func (s *stretch) may() bool { return s.t.holds() && s.cfg.Broker.Connected() }
 
 // publish sends a row that the window gave, or gives it back where that is not allowed any more.
-func (s *stretch) publish(p Pending) {
+func (s *stretch) publish(p outbox.Pending) {
 	if !s.may() {
 		s.w.failed(p.ID, s.cfg.Now())
 		return
@@ -199,7 +200,7 @@ func (s *stretch) publish(p Pending) {
 }
 
 // toMessage is the message of a row: it has the event's ID, and names the one by which the broker tells repeats where that is another.
-func toMessage(p Pending) (*message.Message, error) {
+func toMessage(p outbox.Pending) (*message.Message, error) {
 	metadata, err := p.Metadata()
 	if err != nil {
 		return nil, err
@@ -219,7 +220,7 @@ func toMessage(p Pending) (*message.Message, error) {
 // settleOutcomes gives the window what came back; where goOn, what follows acknowledged rows is published.
 func (s *stretch) settleOutcomes(goOn bool) {
 	now := s.cfg.Now()
-	var done []Published
+	var done []outbox.Published
 	for _, o := range s.outcomes.take(0) {
 		if o.err != nil {
 			s.notPublished(o, now)

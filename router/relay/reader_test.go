@@ -1,4 +1,4 @@
-package router
+package relay
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // shelf is an outbox whose rows all have one length.
@@ -16,18 +18,18 @@ type shelf struct {
 	asked        []int
 }
 
-func (s *shelf) Pending(_ context.Context, _ []string, after int64, limit int) (pending []Pending, more bool, err error) {
+func (s *shelf) Pending(_ context.Context, _ []string, after int64, limit int) (pending []outbox.Pending, more bool, err error) {
 	s.asked = append(s.asked, limit)
-	for id := after + 1; id <= int64(s.rows) && len(pending) < limit && sizeOf(pending) < PageBytes; id++ {
-		pending = append(pending, Pending{ID: id, Payload: make([]byte, s.length)})
+	for id := after + 1; id <= int64(s.rows) && len(pending) < limit && sizeOf(pending) < outbox.PageBytes; id++ {
+		pending = append(pending, outbox.Pending{ID: id, Payload: make([]byte, s.length)})
 	}
-	return pending, len(pending) == limit || sizeOf(pending) >= PageBytes, nil
+	return pending, len(pending) == limit || sizeOf(pending) >= outbox.PageBytes, nil
 }
 
 func TestPageOfLongRowsIsShortAndNotTheLast(t *testing.T) {
 	t.Parallel()
-	s := &shelf{rows: 40, length: PageBytes / 16}
-	d := newReader(&Relay{cfg: RelayConfig{Outbox: s, Page: 500, LeaseTTL: time.Minute, Now: time.Now}})
+	s := &shelf{rows: 40, length: outbox.PageBytes / 16}
+	d := newReader(&Relay{cfg: Config{Outbox: s, Page: 500, LeaseTTL: time.Minute, Now: time.Now}})
 	first := d.read(t.Context(), request{})
 	require.Len(t, first.rows, 16)
 	require.True(t, first.more, "cut short")

@@ -1,4 +1,4 @@
-package router
+package relay
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/millrace/millrace/router/backoff"
 )
 
 // Relay moves a service's outbox to the broker. Of all relays of a service, one at a time does, under a lease.
@@ -14,7 +16,7 @@ import (
 // Each row arrives at least once, under its own message ID; rows of one key arrive in order, each after the acknowledgement of the
 // one before. Marked as published are exactly the rows whose acknowledgement came.
 type Relay struct {
-	cfg     RelayConfig
+	cfg     Config
 	log     *slog.Logger
 	metrics *relayMetrics
 	oldest  atomic.Pointer[time.Time] // when the oldest waiting row was stored, as of the last survey
@@ -23,8 +25,8 @@ type Relay struct {
 	troubles troubles
 }
 
-// NewRelay makes a Relay. The error says what is missing from cfg.
-func NewRelay(cfg RelayConfig) (*Relay, error) {
+// New makes a Relay. The error says what is missing from cfg.
+func New(cfg Config) (*Relay, error) {
 	cfg = cfg.withDefaults()
 	switch {
 	case cfg.Service == "" || cfg.Holder == "":
@@ -60,7 +62,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		if t != nil {
 			r.lead(ctx, t)
 		}
-		wait(ctx, nil, r.cfg.Contend)
+		backoff.Wait(ctx, nil, r.cfg.Contend)
 	}
 	return nil
 }
@@ -100,7 +102,7 @@ func (r *Relay) lead(ctx context.Context, t *tenure) {
 		if err != nil {
 			failures++
 			r.notCompared(ctx, err, failures)
-			wait(ctx, t.over, growing(r.cfg.Poll, breakMax, failures))
+			backoff.Wait(ctx, t.over, backoff.Exponential(r.cfg.Poll, breakMax, failures))
 			continue
 		}
 		failures = 0
@@ -148,7 +150,7 @@ func (r *Relay) awaitBroker(ctx context.Context, t *tenure) bool {
 		return true
 	}
 	r.log.WarnContext(ctx, "relay waits for the broker")
-	for t.holds() && wait(ctx, t.over, look) {
+	for t.holds() && backoff.Wait(ctx, t.over, look) {
 		if r.cfg.Broker.Connected() {
 			r.log.InfoContext(ctx, "relay goes on: the broker is back")
 			return true

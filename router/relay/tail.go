@@ -1,30 +1,14 @@
-package router
+package relay
 
 import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 	"time"
+
+	"github.com/millrace/millrace/app/envelope"
+	"github.com/millrace/millrace/app/outbox"
 )
-
-// streams are those that a relay publishes to: each takes the topics that begin with its name and a dot.
-var streams = []string{"events", "poison", "requeue"}
-
-// Streams returns the names of the streams that a relay publishes to, as topics begin with them.
-func Streams() []string { return slices.Clone(streams) }
-
-// IsTopic reports whether a relay publishes rows of this topic.
-func IsTopic(topic string) bool {
-	stream, rest, _ := strings.Cut(topic, ".")
-	return rest != "" && slices.Contains(streams, stream)
-}
-
-func streamOf(topic string) string {
-	stream, _, _ := strings.Cut(topic, ".")
-	return stream
-}
 
 // tailStep is how many rows of a tail are read at once.
 const tailStep = 100
@@ -37,9 +21,9 @@ const readTimeout = 10 * time.Second
 // again. It looks from each stream's last place down to the first row that the broker still has, below the place in low where there is
 // one: down to there a stream may hold new rows where it held lost ones. Nothing may be published meanwhile, or a later row of a key
 // could come before a lost one. held is the highest row of each stream that the broker has.
-func (r *Relay) checkTail(ctx context.Context, t *tenure, low map[string]uint64) (held map[string]Published, err error) {
-	held = map[string]Published{}
-	for _, stream := range streams {
+func (r *Relay) checkTail(ctx context.Context, t *tenure, low map[string]uint64) (held map[string]outbox.Published, err error) {
+	held = map[string]outbox.Published{}
+	for _, stream := range envelope.Prefixes() {
 		before := uint64(math.MaxInt64) // what fits a database's column
 		for more := true; more; {
 			rows, err := r.tail(ctx, t, stream, before)
@@ -65,7 +49,7 @@ func (r *Relay) checkTail(ctx context.Context, t *tenure, low map[string]uint64)
 	return held, nil
 }
 
-func (r *Relay) tail(ctx context.Context, t *tenure, stream string, before uint64) ([]Published, error) {
+func (r *Relay) tail(ctx context.Context, t *tenure, stream string, before uint64) ([]outbox.Published, error) {
 	ctx, cancel := t.reading(ctx)
 	defer cancel()
 	rows, err := r.cfg.Outbox.Tail(ctx, stream, before, tailStep)
@@ -77,17 +61,17 @@ func (r *Relay) tail(ctx context.Context, t *tenure, stream string, before uint6
 
 // comparison is what the broker says of rows that it acknowledged.
 type comparison struct {
-	lost []Published
-	held *Published // the highest one that it has
-	done bool       // what stands lower needs no comparison
+	lost []outbox.Published
+	held *outbox.Published // the highest one that it has
+	done bool              // what stands lower needs no comparison
 }
 
-func (r *Relay) compare(ctx context.Context, t *tenure, rows []Published, low uint64) (c comparison, err error) {
+func (r *Relay) compare(ctx context.Context, t *tenure, rows []outbox.Published, low uint64) (c comparison, err error) {
 	for _, row := range rows {
 		held, err := r.holds(ctx, t, row)
 		switch {
 		case err != nil:
-			return c, &brokerError{stream: streamOf(row.Topic), err: err}
+			return c, &brokerError{stream: envelope.Prefix(row.Topic), err: err}
 		case !held:
 			c.lost = append(c.lost, row)
 			continue
@@ -115,7 +99,7 @@ func (e *brokerError) Error() string { return e.err.Error() }
 func (e *brokerError) Unwrap() error { return e.err }
 
 // holds asks the broker for one row.
-func (r *Relay) holds(ctx context.Context, t *tenure, row Published) (bool, error) {
+func (r *Relay) holds(ctx context.Context, t *tenure, row outbox.Published) (bool, error) {
 	ctx, cancel := t.reading(ctx)
 	defer cancel()
 	held, err := r.cfg.Broker.Holds(ctx, row.Topic, row.StreamSequence, row.MessageID)
@@ -125,12 +109,12 @@ func (r *Relay) holds(ctx context.Context, t *tenure, row Published) (bool, erro
 	return held, nil
 }
 
-func (r *Relay) unmark(ctx context.Context, t *tenure, rows []Published) error {
+func (r *Relay) unmark(ctx context.Context, t *tenure, rows []outbox.Published) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	if !t.holds() {
-		return ErrLeaseLost
+		return outbox.ErrLeaseLost
 	}
 	ctx, cancel := t.within(ctx)
 	defer cancel()

@@ -1,10 +1,12 @@
-package router
+package relay
 
 import (
 	"context"
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // tenure is the time in which a relay holds the lease. It ends by the holder's own monotonic clock, counted from before the lease
@@ -94,7 +96,7 @@ func (r *Relay) keep(ctx context.Context, t *tenure) {
 		}
 		pause = r.cfg.Renew
 		if err := r.renew(ctx, t); err != nil {
-			if errors.Is(err, ErrLeaseLost) {
+			if errors.Is(err, outbox.ErrLeaseLost) {
 				r.log.WarnContext(ctx, "relay stops: another holds the lease")
 				t.end()
 				return

@@ -1,8 +1,11 @@
-package router
+package relay
 
 import (
 	"log/slog"
 	"time"
+
+	"github.com/millrace/millrace/app/envelope"
+	"github.com/millrace/millrace/router/backoff"
 )
 
 // Bounds of the pause of a stream that refuses what is published to it: so long it is noticed at the latest that it takes messages again.
@@ -46,7 +49,7 @@ func (b *breaker) refused(err error, now time.Time) {
 		return
 	}
 	b.refusals++
-	b.limit, b.until = 1, now.Add(growing(breakMin, breakMax, b.refusals))
+	b.limit, b.until = 1, now.Add(backoff.Exponential(breakMin, breakMax, b.refusals))
 	if b.told.IsZero() || now.Sub(b.told) >= retell {
 		b.told, b.open = now, true
 		b.log.Warn("broker refuses a stream's messages; its rows wait", "stream", b.stream,
@@ -88,7 +91,7 @@ type breakers map[string]*breaker
 
 func newBreakers(log *slog.Logger) breakers {
 	all := breakers{}
-	for _, stream := range streams {
+	for _, stream := range envelope.Prefixes() {
 		all[stream] = &breaker{stream: stream, log: log}
 	}
 	return all
@@ -96,7 +99,7 @@ func newBreakers(log *slog.Logger) breakers {
 
 // of returns the breaker of a topic's stream.
 func (all breakers) of(topic string) *breaker {
-	stream := streamOf(topic)
+	stream := envelope.Prefix(topic)
 	b := all[stream]
 	if b == nil {
 		b = &breaker{stream: stream, log: slog.New(slog.DiscardHandler)}

@@ -1,4 +1,4 @@
-package router
+package relay
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // In a cluster a stream may lose its tail while the connection, to another node, stands.
@@ -59,7 +61,7 @@ func TestRepeatsAreNoLostTail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRelayRig()
-		var rows []Pending
+		var rows []outbox.Pending
 		for n := range 50 {
 			rows = append(rows, r.outbox.add(fmt.Sprintf("key-%d", n), 1))
 		}

@@ -1,4 +1,4 @@
-package router
+package relay
 
 import (
 	"context"
@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/app/envelope"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // The holder of a lease may be a process that hangs, and a database may have nobody who publishes at all.
@@ -42,14 +45,14 @@ type uncountable struct {
 
 var errStatement = errors.New("the statement failed")
 
-func (u *uncountable) Backlog(ctx context.Context) (Backlog, error) {
+func (u *uncountable) Backlog(ctx context.Context) (outbox.Backlog, error) {
 	if u.failing.Load() {
-		return Backlog{}, errStatement
+		return outbox.Backlog{}, errStatement
 	}
 	return u.table.Backlog(ctx)
 }
 
-func (u *uncountable) Tail(ctx context.Context, stream string, before uint64, limit int) ([]Published, error) {
+func (u *uncountable) Tail(ctx context.Context, stream string, before uint64, limit int) ([]outbox.Published, error) {
 	if u.tail.Load() {
 		<-ctx.Done() // takes as long as it may
 		return nil, ctx.Err()
@@ -64,7 +67,7 @@ func TestAgeOfWhatWaitsGrowsWhileTheDatabaseDoesNotAnswer(t *testing.T) {
 		outbox := &uncountable{table: r.outbox}
 		r.broker.leave()
 		r.outbox.add("a", 1)
-		stop := r.start(t, func(c *RelayConfig) { c.Outbox = outbox })
+		stop := r.start(t, func(c *Config) { c.Outbox = outbox })
 		<-time.After(time.Second)
 		outbox.failing.Store(true)
 		<-time.After(time.Minute)
@@ -80,7 +83,7 @@ func TestPurgingGoesOnWhileTheTailCannotBeCompared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRelayRig()
 		outbox := &uncountable{table: r.outbox}
-		stop := r.start(t, func(c *RelayConfig) { c.Outbox = outbox })
+		stop := r.start(t, func(c *Config) { c.Outbox = outbox })
 		for n := range int64(20) {
 			r.outbox.add("a", n+1)
 		}
@@ -113,7 +116,7 @@ func TestPurgeKeepsWhatTheBrokerLostWhileTheTailCannotBeCompared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRelayRig()
 		outbox := &uncountable{table: r.outbox}
-		stop := r.start(t, func(c *RelayConfig) { c.Outbox = outbox })
+		stop := r.start(t, func(c *Config) { c.Outbox = outbox })
 		for n := range int64(20) {
 			r.outbox.add("a", n+1)
 		}
@@ -139,7 +142,7 @@ type slowTail struct {
 	takes time.Duration
 }
 
-func (o slowTail) Tail(ctx context.Context, stream string, before uint64, limit int) ([]Published, error) {
+func (o slowTail) Tail(ctx context.Context, stream string, before uint64, limit int) ([]outbox.Published, error) {
 	select {
 	case <-time.After(o.takes):
 		return o.table.Tail(ctx, stream, before, limit)
@@ -153,9 +156,9 @@ func TestComparisonHasTimeOfItsOwnBesideTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRelayRig()
 		const takes = 6 * time.Second
-		stop := r.start(t, func(c *RelayConfig) { c.Outbox = slowTail{r.outbox, takes} })
+		stop := r.start(t, func(c *Config) { c.Outbox = slowTail{r.outbox, takes} })
 		r.outbox.add("a", 1)
-		eventually(t, time.Duration(len(streams))*takes+time.Second, r.drained)
+		eventually(t, time.Duration(len(envelope.Prefixes()))*takes+time.Second, r.drained)
 		require.Equal(t, []string{"one"}, r.outbox.taken, "the lease was renewed meanwhile")
 		stop()
 	})

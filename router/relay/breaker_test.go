@@ -1,4 +1,4 @@
-package router
+package relay
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/fault"
 )
 
@@ -23,7 +24,7 @@ type refusing struct {
 	sent atomic.Int64
 }
 
-func (r *relayRig) startRefusing(t *testing.T, change func(*RelayConfig)) (*refusing, func()) {
+func (r *relayRig) startRefusing(t *testing.T, change func(*Config)) (*refusing, func()) {
 	t.Helper()
 	b := &refusing{wire: r.broker}
 	b.refusal = errStreamFull
@@ -34,7 +35,7 @@ func (r *relayRig) startRefusing(t *testing.T, change func(*RelayConfig)) (*refu
 		}
 		return storeAndAck
 	})
-	return b, r.start(t, func(c *RelayConfig) {
+	return b, r.start(t, func(c *Config) {
 		c.Broker = b
 		if change != nil {
 			change(c)
@@ -124,9 +125,9 @@ func TestOtherStreamsGoOnWhileOneRefuses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRelayRig()
-		b, stop := r.startRefusing(t, func(c *RelayConfig) { c.Page = 20 })
+		b, stop := r.startRefusing(t, func(c *Config) { c.Page = 20 })
 		b.judgeTopic(func(topic string) verdict {
-			if streamOf(topic) == "events" {
+			if envelope.Prefix(topic) == "events" {
 				return refuse
 			}
 			return storeAndAck

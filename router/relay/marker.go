@@ -1,22 +1,25 @@
-package router
+package relay
 
 import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/millrace/millrace/app/outbox"
+	"github.com/millrace/millrace/router/backoff"
 )
 
 // marker stores acknowledgements beside the publishing, many at a time.
 type marker struct {
 	relay  *Relay
 	t      *tenure
-	acked  *mailbox[Published]
+	acked  *mailbox[outbox.Published]
 	stored *mailbox[int64]
 	ending chan struct{} // nothing more will be acknowledged
 }
 
 func newMarker(r *Relay, t *tenure) *marker {
-	return &marker{relay: r, t: t, acked: newMailbox[Published](), stored: newMailbox[int64](), ending: make(chan struct{})}
+	return &marker{relay: r, t: t, acked: newMailbox[outbox.Published](), stored: newMailbox[int64](), ending: make(chan struct{})}
 }
 
 // start works until everything is stored after finish, or until the tenure is over or ctx ends; then the channel that it gives is
@@ -68,13 +71,13 @@ func (m *marker) gather(ctx context.Context) bool {
 }
 
 // store stores rows, trying again while the tenure lasts. It is false where they cannot be stored any more.
-func (m *marker) store(ctx context.Context, rows []Published) bool {
+func (m *marker) store(ctx context.Context, rows []outbox.Published) bool {
 	if len(rows) == 0 {
 		return true
 	}
 	for n := 1; ; n++ {
 		err := m.mark(ctx, rows)
-		if !errors.Is(err, ErrLeaseLost) && ctx.Err() == nil {
+		if !errors.Is(err, outbox.ErrLeaseLost) && ctx.Err() == nil {
 			m.relay.failed(marking, err)
 		}
 		if err == nil {
@@ -85,22 +88,22 @@ func (m *marker) store(ctx context.Context, rows []Published) bool {
 			m.stored.put(ids...)
 			return true
 		}
-		if errors.Is(err, ErrLeaseLost) {
+		if errors.Is(err, outbox.ErrLeaseLost) {
 			m.t.end()
 			return false
 		}
 		if n == 1 {
 			m.relay.log.WarnContext(ctx, "relay cannot mark published rows", "rows", len(rows), "error", err)
 		}
-		if !wait(ctx, m.t.over, growing(failMin, time.Second, n)) {
+		if !backoff.Wait(ctx, m.t.over, backoff.Exponential(failMin, time.Second, n)) {
 			return false
 		}
 	}
 }
 
-func (m *marker) mark(ctx context.Context, rows []Published) error {
+func (m *marker) mark(ctx context.Context, rows []outbox.Published) error {
 	if !m.t.holds() {
-		return ErrLeaseLost
+		return outbox.ErrLeaseLost
 	}
 	ctx, cancel := m.t.within(ctx)
 	defer cancel()

@@ -1,8 +1,12 @@
-package router
+package relay
 
 import (
 	"context"
 	"time"
+
+	"github.com/millrace/millrace/app/envelope"
+	"github.com/millrace/millrace/app/outbox"
+	"github.com/millrace/millrace/router/backoff"
 )
 
 const (
@@ -21,7 +25,7 @@ func (r *Relay) survey(ctx context.Context) {
 			r.metrics.counted(b.Rows)
 		}
 		r.metrics.aged(r.Waiting()) // also where the count failed: what was there goes on waiting
-		wait(ctx, nil, max(r.cfg.Survey, surveyShare*r.cfg.Now().Sub(began)))
+		backoff.Wait(ctx, nil, max(r.cfg.Survey, surveyShare*r.cfg.Now().Sub(began)))
 	}
 }
 
@@ -43,7 +47,7 @@ func (r *Relay) keepPurging(ctx context.Context, t *tenure) {
 			r.log.WarnContext(ctx, "published rows could not be purged", "error", err)
 		}
 		failing = err != nil
-		if !wait(ctx, t.over, r.cfg.Survey) {
+		if !backoff.Wait(ctx, t.over, r.cfg.Survey) {
 			return
 		}
 	}
@@ -53,7 +57,7 @@ func (r *Relay) keepPurging(ctx context.Context, t *tenure) {
 func (r *Relay) purge(ctx context.Context, t *tenure) error {
 	for t.holds() && r.cfg.Broker.Connected() {
 		n, err := r.purgeStep(ctx, t)
-		if err != nil || n < int64(r.cfg.PurgeStep) || !wait(ctx, t.over, purgePause) {
+		if err != nil || n < int64(r.cfg.PurgeStep) || !backoff.Wait(ctx, t.over, purgePause) {
 			return err
 		}
 	}
@@ -77,10 +81,10 @@ func (r *Relay) purgeStep(ctx context.Context, t *tenure) (deleted int64, err er
 
 // held returns those of rows that the broker still has, without waiting for its tail to be compared: a stream loses messages at its end, so
 // one that has the row with the highest place has the others.
-func (r *Relay) held(ctx context.Context, t *tenure, rows []Published) (held []Published, err error) {
-	highest := map[string]Published{}
+func (r *Relay) held(ctx context.Context, t *tenure, rows []outbox.Published) (held []outbox.Published, err error) {
+	highest := map[string]outbox.Published{}
 	for _, row := range rows {
-		if stream := streamOf(row.Topic); row.StreamSequence > highest[stream].StreamSequence {
+		if stream := envelope.Prefix(row.Topic); row.StreamSequence > highest[stream].StreamSequence {
 			highest[stream] = row
 		}
 	}
@@ -91,7 +95,7 @@ func (r *Relay) held(ctx context.Context, t *tenure, rows []Published) (held []P
 		}
 	}
 	for _, row := range rows {
-		if has[streamOf(row.Topic)] {
+		if has[envelope.Prefix(row.Topic)] {
 			held = append(held, row)
 		}
 	}

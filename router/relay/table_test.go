@@ -1,4 +1,4 @@
-package router
+package relay
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/app/envelope"
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // table is an outbox in memory, seen by any number of relays. IDs are drawn before rows become visible, as in a database.
@@ -32,7 +33,7 @@ type table struct {
 }
 
 type entry struct {
-	Pending
+	outbox.Pending
 
 	published time.Time
 	sequence  uint64
@@ -51,7 +52,7 @@ func (o *table) draw() int64 {
 }
 
 // commit makes rows visible.
-func (o *table) commit(rows ...Pending) {
+func (o *table) commit(rows ...outbox.Pending) {
 	o.mu.Lock()
 	for _, p := range rows {
 		o.rows[p.ID] = &entry{Pending: p}
@@ -64,16 +65,16 @@ func (o *table) commit(rows ...Pending) {
 }
 
 // add draws an ID and commits at once.
-func (o *table) add(key string, sequence int64) Pending {
+func (o *table) add(key string, sequence int64) outbox.Pending {
 	p := o.fresh(key, sequence)
 	o.commit(p)
 	return p
 }
 
-func (o *table) fresh(key string, sequence int64) Pending {
+func (o *table) fresh(key string, sequence int64) outbox.Pending {
 	id := o.draw()
 	name := "m" + strconv.FormatInt(id, 10)
-	return Pending{
+	return outbox.Pending{
 		ID: id, MessageID: name, Topic: "events.order.placed.v1", Key: key, Sequence: sequence,
 		Encoded: fmt.Appendf(nil, `{%q: %q, %q: %q, %q: "%d"}`,
 			envelope.MetaID, name, envelope.MetaPartitionKey, key, envelope.MetaSequence, sequence),
@@ -122,7 +123,7 @@ func (o *table) Renew(_ context.Context, epoch int64, ttl time.Duration) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if epoch != o.epoch {
-		return ErrLeaseLost
+		return outbox.ErrLeaseLost
 	}
 	o.expires = o.now().Add(ttl)
 	return nil
@@ -137,7 +138,7 @@ func (o *table) Release(_ context.Context, epoch int64) error {
 	return nil
 }
 
-func (o *table) Pending(_ context.Context, streams []string, after int64, limit int) (rows []Pending, more bool, err error) {
+func (o *table) Pending(_ context.Context, streams []string, after int64, limit int) (rows []outbox.Pending, more bool, err error) {
 	if len(streams) > 0 {
 		rows = o.page(streams, after, limit)
 	}
@@ -145,13 +146,13 @@ func (o *table) Pending(_ context.Context, streams []string, after int64, limit 
 	return rows, len(rows) == limit, nil
 }
 
-func (o *table) page(streams []string, after int64, limit int) []Pending {
+func (o *table) page(streams []string, after int64, limit int) []outbox.Pending {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.reads++
-	var rows []Pending
+	var rows []outbox.Pending
 	for id := max(after, 0) + 1; id <= o.lastID && len(rows) < limit; id++ {
-		if e := o.rows[id]; e != nil && e.sequence == 0 && slices.Contains(streams, streamOf(e.Topic)) {
+		if e := o.rows[id]; e != nil && e.sequence == 0 && slices.Contains(streams, envelope.Prefix(e.Topic)) {
 			rows = append(rows, e.Pending)
 		}
 	}
@@ -165,11 +166,11 @@ func (o *table) rowsRead() int {
 	return o.read
 }
 
-func (o *table) Mark(_ context.Context, epoch int64, rows []Published) error {
+func (o *table) Mark(_ context.Context, epoch int64, rows []outbox.Published) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if epoch != o.epoch {
-		return ErrLeaseLost
+		return outbox.ErrLeaseLost
 	}
 	for _, p := range rows {
 		o.rows[p.ID].sequence, o.rows[p.ID].published = p.StreamSequence, o.now()
@@ -178,11 +179,11 @@ func (o *table) Mark(_ context.Context, epoch int64, rows []Published) error {
 	return nil
 }
 
-func (o *table) Unmark(_ context.Context, epoch int64, rows []Published) error {
+func (o *table) Unmark(_ context.Context, epoch int64, rows []outbox.Published) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if epoch != o.epoch {
-		return ErrLeaseLost
+		return outbox.ErrLeaseLost
 	}
 	for _, p := range rows {
 		o.rows[p.ID].sequence, o.rows[p.ID].published = 0, time.Time{}
@@ -190,31 +191,31 @@ func (o *table) Unmark(_ context.Context, epoch int64, rows []Published) error {
 	return nil
 }
 
-func (o *table) Tail(_ context.Context, stream string, before uint64, limit int) ([]Published, error) {
+func (o *table) Tail(_ context.Context, stream string, before uint64, limit int) ([]outbox.Published, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var rows []Published
+	var rows []outbox.Published
 	for id, e := range o.rows {
-		if e.sequence != 0 && e.sequence < before && streamOf(e.Topic) == stream {
-			rows = append(rows, Published{ID: id, MessageID: e.MessageID, Topic: e.Topic, StreamSequence: e.sequence})
+		if e.sequence != 0 && e.sequence < before && envelope.Prefix(e.Topic) == stream {
+			rows = append(rows, outbox.Published{ID: id, MessageID: e.MessageID, Topic: e.Topic, StreamSequence: e.sequence})
 		}
 	}
-	slices.SortFunc(rows, func(a, b Published) int { return cmp.Compare(b.StreamSequence, a.StreamSequence) })
+	slices.SortFunc(rows, func(a, b outbox.Published) int { return cmp.Compare(b.StreamSequence, a.StreamSequence) })
 	return rows[:min(limit, len(rows))], nil
 }
 
-func (o *table) Purgeable(_ context.Context, age time.Duration, limit int) (over []Published, err error) {
+func (o *table) Purgeable(_ context.Context, age time.Duration, limit int) (over []outbox.Published, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id, e := range o.rows {
 		if len(over) < limit && e.sequence != 0 && o.now().Sub(e.published) > age {
-			over = append(over, Published{ID: id, MessageID: e.MessageID, Topic: e.Topic, StreamSequence: e.sequence})
+			over = append(over, outbox.Published{ID: id, MessageID: e.MessageID, Topic: e.Topic, StreamSequence: e.sequence})
 		}
 	}
 	return over, nil
 }
 
-func (o *table) Purge(_ context.Context, rows []Published) (n int64, err error) {
+func (o *table) Purge(_ context.Context, rows []outbox.Published) (n int64, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.purges++
@@ -227,8 +228,8 @@ func (o *table) Purge(_ context.Context, rows []Published) (n int64, err error) 
 	return n, nil
 }
 
-func (o *table) Backlog(context.Context) (Backlog, error) {
-	b := Backlog{Rows: int64(o.waiting())}
+func (o *table) Backlog(context.Context) (outbox.Backlog, error) {
+	b := outbox.Backlog{Rows: int64(o.waiting())}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, e := range o.rows {

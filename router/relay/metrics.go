@@ -1,10 +1,13 @@
-package router
+package relay
 
 import (
 	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millrace/millrace/app/envelope"
+	"github.com/millrace/millrace/router/metric"
 )
 
 // relayMetrics are those of one service's relay.
@@ -17,12 +20,12 @@ type relayMetrics struct {
 func newRelayMetrics(reg prometheus.Registerer, service string) (*relayMetrics, error) {
 	var errs []error
 	gauge := func(name, help string) prometheus.Gauge {
-		v, err := register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"service"}))
+		v, err := metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"service"}))
 		errs = append(errs, err)
 		return v.WithLabelValues(service)
 	}
 	counter := func(name, help string) prometheus.Counter {
-		v, err := register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"service"}))
+		v, err := metric.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"service"}))
 		errs = append(errs, err)
 		return v.WithLabelValues(service)
 	}
@@ -36,12 +39,12 @@ func newRelayMetrics(reg prometheus.Registerer, service string) (*relayMetrics, 
 		unmarked:  counter("millrace_outbox_unmarked_total", "Acknowledged rows that the broker had lost, published again."),
 		purged:    counter("millrace_outbox_purged_total", "Acknowledged rows deleted after the time they are kept for."),
 	}
-	streaming, err := register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	streaming, err := metric.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "millrace_outbox_refused", Help: "1 while the broker refuses what is published to the stream.",
 	}, []string{"service", "stream"}))
 	if errs = append(errs, err); err == nil {
 		m.refused = map[string]prometheus.Gauge{}
-		for _, stream := range streams {
+		for _, stream := range envelope.Prefixes() {
 			m.refused[stream] = streaming.WithLabelValues(service, stream)
 		}
 	}

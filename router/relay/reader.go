@@ -1,8 +1,10 @@
-package router
+package relay
 
 import (
 	"context"
 	"log/slog"
+
+	"github.com/millrace/millrace/app/outbox"
 )
 
 // request asks for the rows of some streams behind the row after.
@@ -14,7 +16,7 @@ type request struct {
 // page is the answer to one read of the outbox.
 type page struct {
 	after int64
-	rows  []Pending
+	rows  []outbox.Pending
 	more  bool // there may be rows behind them
 	err   error
 }
@@ -56,7 +58,7 @@ func (d *reader) read(ctx context.Context, wanted request) *page {
 	p := &page{after: wanted.after}
 	p.rows, p.more, p.err = d.relay.cfg.Outbox.Pending(limited, wanted.streams, wanted.after, d.limit)
 	switch {
-	case p.more && sizeOf(p.rows) >= PageBytes: // what is asked for and not taken is read all the same
+	case p.more && sizeOf(p.rows) >= outbox.PageBytes: // what is asked for and not taken is read all the same
 		d.limit = max(min(d.limit, len(p.rows)), 1)
 	case p.more:
 		d.limit = min(2*d.limit, d.relay.cfg.Page)
@@ -67,7 +69,7 @@ func (d *reader) read(ctx context.Context, wanted request) *page {
 	return p
 }
 
-func sizeOf(rows []Pending) (n int) {
+func sizeOf(rows []outbox.Pending) (n int) {
 	for _, p := range rows {
 		n += len(p.Payload) + len(p.Encoded)
 	}

@@ -1,4 +1,4 @@
-package router
+package relay
 
 import (
 	"cmp"
@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// RelayConfig says whose outbox a relay empties. What is zero has the default named beside it.
-type RelayConfig struct {
+// Config says whose outbox a relay empties. What is zero has the default named beside it.
+type Config struct {
 	Service string
 	Outbox  Outbox
 	Broker  Broker
@@ -38,7 +38,7 @@ type RelayConfig struct {
 	Now     func() time.Time      // with a monotonic clock; time.Now
 }
 
-func (c RelayConfig) withDefaults() RelayConfig {
+func (c Config) withDefaults() Config {
 	c.LeaseTTL = cmp.Or(c.LeaseTTL, 4*time.Second)
 	c.Margin = cmp.Or(c.Margin, c.LeaseTTL/4)
 	c.Renew = cmp.Or(c.Renew, c.LeaseTTL/4)

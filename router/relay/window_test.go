@@ -1,4 +1,4 @@
-package router
+package relay
 
 import (
 	"strconv"
@@ -6,18 +6,20 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/app/outbox"
 )
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-func row(id int64, key string, sequence int64) Pending {
-	return Pending{
+func row(id int64, key string, sequence int64) outbox.Pending {
+	return outbox.Pending{
 		ID: id, MessageID: "m" + strconv.FormatInt(id, 10), Topic: "events.order.placed.v1", Key: key, Sequence: sequence,
 		Payload: []byte("x"),
 	}
 }
 
-func ack(t *testing.T, w *window, id int64) *Pending {
+func ack(t *testing.T, w *window, id int64) *outbox.Pending {
 	t.Helper()
 	_, next, ok := w.acked(id, uint64(id), noon)
 	require.True(t, ok)
