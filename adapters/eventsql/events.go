@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -17,22 +19,37 @@ const eventColumns = `position, event_id, type, source, partition_key, COALESCE(
 	causation_id, data`
 
 // Events implements query.Store.
-func (s *Store) Events(ctx context.Context, f query.EventFilter, p query.Page) (events []event.Record, more bool, err error) {
-	var w where
-	w.equal("correlation_id", f.CorrelationID)
-	w.equal("partition_key", f.Key)
-	w.equal("type", f.Type)
-	w.equal("source", f.Source)
-	w.between("time", f.After, f.Before)
-	ending, args := w.page("position", p)
-	rows, err := s.db.Query(ctx, "SELECT "+eventColumns+" FROM history"+ending, args...)
-	if err != nil {
-		return nil, false, fmt.Errorf("read the history: %w", err)
+func (s *Store) Events(ctx context.Context, f query.EventFilter, p query.Page) (events []event.Record, next int64, err error) {
+	search := newHistorySearch(s.db, f, p)
+	page := sqldb.NewPage[event.Record](p.Limit)
+	until := time.Now().Add(searchTime)
+	for {
+		r, found, err := search.next(ctx)
+		if err != nil || !found {
+			return page.Items, 0, err
+		}
+		full, err := page.Read(func(last *event.Record, n int) (*sqldb.Rows, error) {
+			if last != nil {
+				r = r.behind(last.Position, p.Ascending)
+			}
+			query, args := search.statement(r, n)
+			return s.db.Query(ctx, query, args...)
+		}, scanWeighed)
+		switch {
+		case err != nil:
+			return nil, 0, fmt.Errorf("read the history: %w", err)
+		case full:
+			return page.Items, page.Items[len(page.Items)-1].Position, nil
+		case search.bounded && time.Now().After(until):
+			return page.Items, search.reached(), nil
+		}
 	}
-	return readPage(rows, p.Limit, func(row sqldb.Scanner) (r event.Record, size int, err error) {
-		r, err = scanEvent(row)
-		return r, len(r.Data), err
-	})
+}
+
+// scanWeighed also returns how large the event is in an answer, about.
+func scanWeighed(row sqldb.Scanner) (r event.Record, size int, err error) {
+	r, err = scanEvent(row)
+	return r, 500 + len(r.Type) + len(r.Source) + len(r.Key) + len(r.CorrelationID) + len(r.CausationID) + len(r.Data), err
 }
 
 // Event implements query.Store.
@@ -51,14 +68,17 @@ func (s *Store) Event(ctx context.Context, id uuid.UUID) (event.Record, error) {
 	return r, err
 }
 
+// mostFailures is how many of an event are shown: one that is requeued without end fails without end.
+const mostFailures = 1000
+
 // Failures implements query.Store.
 func (s *Store) Failures(ctx context.Context, r event.Record) ([]event.Outcome, error) {
-	rows, err := s.db.Query(ctx, `SELECT consumer, attempts, last_failed_at FROM poison WHERE event_id = ? AND source = ? ORDER BY number`,
-		r.ID[:], text(r.Source))
+	rows, err := s.db.Query(ctx, `SELECT consumer, attempts, last_failed_at FROM poison WHERE event_id = ? AND source = ?
+		ORDER BY number DESC LIMIT ?`, r.ID[:], text(r.Source), mostFailures)
 	if err != nil {
 		return nil, fmt.Errorf("read the failures of an event: %w", err)
 	}
-	return sqldb.Collect(rows, func(r sqldb.Scanner) (event.Outcome, error) {
+	failures, err := sqldb.Collect(rows, func(r sqldb.Scanner) (event.Outcome, error) {
 		var at int64
 		o := event.Outcome{Outcome: event.OutcomePoisoned}
 		if err := r.Scan(&o.Consumer, &o.Attempt, &at); err != nil {
@@ -67,6 +87,8 @@ func (s *Store) Failures(ctx context.Context, r event.Record) ([]event.Outcome, 
 		o.At = sqldb.FromMicros(at)
 		return o, nil
 	})
+	slices.Reverse(failures)
+	return failures, err
 }
 
 // scanEvent reads eventColumns and whatever else was selected behind them.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/event"
-	"github.com/millrace/millrace/app/event/query"
 )
 
 const poisonColumns = `number, id, status, consumer, type, source, partition_key, event_id, subject, reason, attempts, round,
@@ -51,23 +50,6 @@ func (t tx) SetPoisonStatus(ctx context.Context, p event.Poison) error {
 	return nil
 }
 
-// Poison implements query.Store.
-func (s *Store) Poison(ctx context.Context, f query.PoisonFilter, p query.Page) (poison []event.Poison, more bool, err error) {
-	var w where
-	w.equal("status", string(f.Status))
-	w.equal("consumer", f.Consumer)
-	w.equal("type", f.Type)
-	w.equal("fingerprint", f.Fingerprint)
-	w.equal("partition_key", f.Key)
-	w.between("last_failed_at", f.After, f.Before)
-	ending, args := w.page("number", p)
-	rows, err := s.db.Query(ctx, "SELECT "+poisonColumns+" FROM poison"+ending, args...)
-	if err != nil {
-		return nil, false, fmt.Errorf("read the poison queue: %w", err)
-	}
-	return readPage(rows, p.Limit, scanPoison)
-}
-
 // PoisonMessage implements query.Store.
 func (s *Store) PoisonMessage(ctx context.Context, id uuid.UUID) (event.Poison, error) {
 	return onePoison(s.db.QueryRow(ctx, "SELECT "+poisonColumns+" FROM poison WHERE id = ?", id[:]))
@@ -94,5 +76,5 @@ func scanPoison(row sqldb.Scanner) (p event.Poison, size int, err error) {
 	}
 	p.FirstFailedAt, p.LastFailedAt, p.RecordedAt = sqldb.FromMicros(first), sqldb.FromMicros(last), sqldb.FromMicros(kept)
 	p.Metadata, err = decodeMetadata(metadata)
-	return p, len(metadata) + len(p.Data), err
+	return p, 700 + len(p.Reason) + len(p.Key) + len(p.Subject) + len(metadata) + len(p.Data), err
 }

@@ -29,7 +29,7 @@ func (t tx) AssignPositions(ctx context.Context, limit int, patience time.Time) 
 	if err != nil {
 		return 0, fmt.Errorf("lock the position: %w", err)
 	}
-	ids, err := t.inTurn(ctx, limit, patience)
+	ids, times, err := t.inTurn(ctx, limit, patience)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
@@ -40,6 +40,9 @@ func (t tx) AssignPositions(ctx context.Context, limit int, patience time.Time) 
 	}
 	if affected != int64(len(ids)) {
 		return 0, fmt.Errorf("set positions: %d of %d events were there", affected, len(ids))
+	}
+	if err := t.noteBlocks(ctx, last+1, times); err != nil {
+		return 0, err
 	}
 	if _, err := t.Exec(ctx, "UPDATE history_position SET last = ? WHERE id = 1", last+affected); err != nil {
 		return 0, fmt.Errorf("advance the position: %w", err)
@@ -53,6 +56,7 @@ type waiting struct {
 	free        bool          // it has no predecessor, or has waited for it long enough
 	predecessor sql.NullInt64 // its row, where it is recorded
 	passed      bool          // that has a position
+	time        int64
 }
 
 // pages bounds how many pages of waiting events are looked through for those whose turn it is.
@@ -60,16 +64,20 @@ const pages = 8
 
 // inTurn gives up to limit rows whose turn it is, in the order of their positions. Behind a page of events that wait for their
 // predecessors it looks on: a key whose first event is late holds no other key up.
-func (t tx) inTurn(ctx context.Context, limit int, patience time.Time) (ids []int64, err error) {
+func (t tx) inTurn(ctx context.Context, limit int, patience time.Time) (ids, times []int64, err error) {
 	var (
 		candidates []waiting
 		after      int64
 	)
+	byID := map[int64]int64{}
 	chosen := map[int64]bool{}
 	for range pages {
 		page, err := t.unpositioned(ctx, after, limit, patience)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		for _, w := range page {
+			byID[w.id] = w.time
 		}
 		candidates = append(candidates, page...)
 		ids = choose(ids, candidates, chosen, limit)
@@ -78,7 +86,10 @@ func (t tx) inTurn(ctx context.Context, limit int, patience time.Time) (ids []in
 		}
 		after = page[len(page)-1].id
 	}
-	return ids, nil
+	for _, id := range ids {
+		times = append(times, byID[id])
+	}
+	return ids, times, nil
 }
 
 // choose adds to ids, up to limit, those candidates whose predecessor has a position or was chosen.
@@ -107,10 +118,18 @@ func byPosition(d sqldb.Dialect) string {
 	return ""
 }
 
+// bySequence keeps a database from looking for a predecessor among all events of a key or a source.
+func bySequence(d sqldb.Dialect) string {
+	if d == sqldb.MySQL {
+		return d.UseIndex("history_key")
+	}
+	return d.UseIndex("history_sequence")
+}
+
 func selectUnpositioned(d sqldb.Dialect) string {
-	return "SELECT h.id, h.sequence IS NULL OR h.sequence = 1 OR h.recorded_at < ?, p.id, p.position IS NOT NULL" +
-		" FROM history h" + byPosition(d) +
-		" LEFT JOIN history p ON p.partition_key = h.partition_key AND p.sequence = h.sequence - 1 AND p.source = h.source" +
+	return "SELECT h.id, h.sequence IS NULL OR h.sequence = 1 OR h.recorded_at < ?, p.id, p.position IS NOT NULL, h.time" +
+		" FROM history h" + byPosition(d) + " LEFT JOIN history p" + bySequence(d) +
+		" ON p.partition_key = h.partition_key AND p.sequence = h.sequence - 1 AND p.source = h.source" +
 		" WHERE h.position IS NULL AND h.id > ? ORDER BY h.id LIMIT ?"
 }
 
@@ -120,7 +139,7 @@ func (t tx) unpositioned(ctx context.Context, after int64, limit int, patience t
 		return nil, fmt.Errorf("read events without a position: %w", err)
 	}
 	return sqldb.Collect(rows, func(r sqldb.Scanner) (w waiting, err error) {
-		if err := r.Scan(&w.id, &w.free, &w.predecessor, &w.passed); err != nil {
+		if err := r.Scan(&w.id, &w.free, &w.predecessor, &w.passed, &w.time); err != nil {
 			return w, fmt.Errorf("read events without a position: %w", err)
 		}
 		return w, nil

@@ -13,31 +13,43 @@ import (
 )
 
 // List implements query.Store.
-func (s *Store) List(ctx context.Context, f query.Filter, limit int) ([]order.Order, error) {
-	statement, args := list(f, limit)
-	rows, err := s.db.Query(ctx, statement, args...)
-	if err != nil {
-		return nil, err
+func (s *Store) List(ctx context.Context, f query.Filter, limit int) (orders []order.Order, more bool, err error) {
+	return sqldb.ReadPage(limit, func(last *order.Order, n int) (*sqldb.Rows, error) {
+		if last != nil {
+			f.Behind = &last.ID
+		}
+		statement, args := list(s.db.Dialect(), f, n)
+		return s.db.Query(ctx, statement, args...)
+	}, scanWeighed)
+}
+
+// scanWeighed also returns how large the order is in an answer, about.
+func scanWeighed(r sqldb.Scanner) (o order.Order, size int, err error) {
+	o, err = scan(r)
+	size = 500 + len(o.Note) + len(o.CancelReason)
+	for _, item := range o.Items {
+		size += 60 + len(item.SKU)
 	}
-	return sqldb.Collect(rows, scan)
+	return o, size, err
 }
 
 // list asks for a user's orders once per status and puts the answers together, so that each part is read from the index in
-// order, whatever number of orders the user has.
-func list(f query.Filter, limit int) (statement string, args []any) {
+// order, whatever number of orders the user has. Only their IDs are put together: MySQL keeps the parts in a table of its own meanwhile.
+func list(d sqldb.Dialect, f query.Filter, limit int) (statement string, args []any) {
 	if f.UserID == nil || f.Status != "" {
-		return page(f, limit)
+		return page(columns, f, limit)
 	}
 	var parts []string
 	for _, status := range order.Statuses() {
 		f.Status = status
-		part, partArgs := page(f, limit)
-		parts, args = append(parts, "SELECT * FROM ("+part+") AS "+string(status)), append(args, partArgs...)
+		part, partArgs := page("id", f, limit)
+		parts, args = append(parts, "SELECT id AS found_key FROM ("+part+") AS "+string(status)), append(args, partArgs...)
 	}
-	return strings.Join(parts, " UNION ALL ") + " ORDER BY id DESC LIMIT ?", append(args, limit)
+	ids := strings.Join(parts, " UNION ALL ") + " ORDER BY found_key DESC LIMIT ?"
+	return "SELECT " + columns + " FROM " + d.OrderedJoin(ids, "orders", "id", "found_key DESC"), append(args, limit)
 }
 
-func page(f query.Filter, limit int) (statement string, args []any) {
+func page(selected string, f query.Filter, limit int) (statement string, args []any) {
 	where := []string{"1 = 1"}
 	if f.UserID != nil {
 		where, args = append(where, "user_id = ?"), append(args, f.UserID[:])
@@ -56,7 +68,7 @@ func page(f query.Filter, limit int) (statement string, args []any) {
 		until := idAt(f.Before.Add(idSlack))
 		where, args = append(where, "id < ? AND created_at < ?"), append(args, until[:], microsUp(*f.Before))
 	}
-	return "SELECT " + columns + " FROM orders WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?", append(args, limit)
+	return "SELECT " + selected + " FROM orders WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?", append(args, limit)
 }
 
 // idSlack is how far the time in an order's ID may be from its created_at. They are read from one clock, right after each other, so

@@ -19,17 +19,20 @@ const sessionColumns = "id, user_id, generation, issued, created_at, last_used_a
 // Sessions implements query.SessionStore.
 func (s *Store) Sessions(
 	ctx context.Context, userID uuid.UUID, at time.Time, behind *uuid.UUID, limit int,
-) ([]user.Session, error) {
-	where, args := "user_id = ? AND expires_at > ?", []any{userID[:], sqldb.Micros(at)}
-	if behind != nil {
-		where, args = where+" AND id < ?", append(args, behind[:])
-	}
-	rows, err := s.db.Query(ctx, "SELECT "+sessionColumns+" FROM sessions WHERE "+where+" ORDER BY id DESC LIMIT ?",
-		append(args, limit)...)
-	if err != nil {
-		return nil, err
-	}
-	return sqldb.Collect(rows, scanSession)
+) (sessions []user.Session, more bool, err error) {
+	return sqldb.ReadPage(limit, func(last *user.Session, n int) (*sqldb.Rows, error) {
+		if last != nil {
+			behind = &last.ID
+		}
+		where, args := "user_id = ? AND expires_at > ?", []any{userID[:], sqldb.Micros(at)}
+		if behind != nil {
+			where, args = where+" AND id < ?", append(args, behind[:])
+		}
+		return s.db.Query(ctx, "SELECT "+sessionColumns+" FROM sessions WHERE "+where+" ORDER BY id DESC LIMIT ?", append(args, n)...)
+	}, func(r sqldb.Scanner) (one user.Session, size int, err error) {
+		one, err = scanSession(r)
+		return one, 300 + len(one.Client.Agent) + len(one.Client.Address), err
+	})
 }
 
 // RefreshToken implements command.Store.

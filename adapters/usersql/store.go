@@ -60,7 +60,19 @@ func (s *Store) ByEmail(ctx context.Context, email string) (user.User, error) {
 }
 
 // List implements query.Store.
-func (s *Store) List(ctx context.Context, f query.Filter, limit int) ([]user.User, error) {
+func (s *Store) List(ctx context.Context, f query.Filter, limit int) (users []user.User, more bool, err error) {
+	return sqldb.ReadPage(limit, func(last *user.User, n int) (*sqldb.Rows, error) {
+		if last != nil {
+			f.Behind = &last.ID
+		}
+		return s.list(ctx, f, n)
+	}, func(r sqldb.Scanner) (one user.User, size int, err error) {
+		one, err = scan(r)
+		return one, 300 + len(one.Email) + len(one.Name), err
+	})
+}
+
+func (s *Store) list(ctx context.Context, f query.Filter, limit int) (*sqldb.Rows, error) {
 	where, args := "1 = 1", []any{}
 	if f.Email != "" {
 		where, args = where+" AND email = ?", append(args, []byte(f.Email))
@@ -68,9 +80,5 @@ func (s *Store) List(ctx context.Context, f query.Filter, limit int) ([]user.Use
 	if f.Behind != nil {
 		where, args = where+" AND id < ?", append(args, f.Behind[:])
 	}
-	rows, err := s.db.Query(ctx, "SELECT "+columns+" FROM users WHERE "+where+" ORDER BY id DESC LIMIT ?", append(args, limit)...)
-	if err != nil {
-		return nil, err
-	}
-	return sqldb.Collect(rows, scan)
+	return s.db.Query(ctx, "SELECT "+columns+" FROM users WHERE "+where+" ORDER BY id DESC LIMIT ?", append(args, limit)...)
 }

@@ -28,11 +28,11 @@ func (h routes) listPoison(ctx context.Context, in *listPoisonInput) (*answer, e
 			After:  in.After.Pointer(),
 			Before: in.Before.Pointer(),
 		},
-		Page: query.Page{Limit: in.Limit},
+		Limit: in.Limit,
 	}
 	list := rest.ListOf(ctx, "poison", in.Status, in.Consumer, in.Type, in.Fingerprint, in.Key, rest.Stamp(in.After), rest.Stamp(in.Before))
 	var err error
-	if q.Page.Behind, err = h.open(list, in.Cursor); err != nil {
+	if q.Behind, err = rest.Behind[query.PoisonCursor](h.Cursors, list, in.Cursor); err != nil {
 		return nil, err
 	}
 	page, err := h.Poison.Handle(ctx, q)
@@ -43,7 +43,11 @@ func (h routes) listPoison(ctx context.Context, in *listPoisonInput) (*answer, e
 	for i, p := range page.Items {
 		items[i] = shapePoison(p)
 	}
-	return writePage(items, h.seal(list, page.Next))
+	next := ""
+	if page.Next != nil {
+		next = h.Cursors.Seal(list, *page.Next)
+	}
+	return writePage(items, next)
 }
 
 func (h routes) getPoison(ctx context.Context, in *idInput) (*answer, error) {

@@ -32,7 +32,7 @@ func Register(api huma.API, h Handlers) {
 	rest.Register(api, answering[EventDetail](api, operation(http.MethodGet, "/api/events/{id}", "get-event",
 		"One event, and what became of it at each consumer", "events"), http.StatusNotFound, http.StatusUnprocessableEntity), routes.getEvent)
 	rest.Register(api, answering[rest.Page[Poison]](api, operation(http.MethodGet, "/api/poison", "list-poison",
-		"The poison queue, newest first", "poison"), http.StatusUnprocessableEntity), routes.listPoison)
+		"The poison queue, newest failure first", "poison"), http.StatusUnprocessableEntity), routes.listPoison)
 	rest.Register(api, answering[Poison](api, operation(http.MethodGet, "/api/poison/{id}", "get-poison",
 		"One poison message", "poison"), http.StatusNotFound, http.StatusUnprocessableEntity), routes.getPoison)
 	rest.Register(api, answering[Poison](api, operation(http.MethodPost, "/api/poison/{id}/requeue", "requeue-poison",

@@ -2,6 +2,9 @@ package eventtest
 
 import (
 	"bytes"
+	"cmp"
+	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
+	"github.com/millrace/millrace/app/event/command"
 	"github.com/millrace/millrace/app/event/query"
 )
 
@@ -86,6 +90,62 @@ func filteredHistory(t *testing.T, b Bench) {
 	}
 }
 
+// windows lists windows of time of a history in which positions and times do not grow alike: every 300th event happened long ago, every 700th
+// will happen only later.
+func windows(t *testing.T, b Bench) {
+	const n = 2300
+	source := []string{contract.SourceOrder, "/elsewhere"}
+	require.NoError(t, b.Store.Atomically(t.Context(), func(ctx context.Context, tx command.Tx) error {
+		for i := range n {
+			r := event.NewRecord(order(uuid.New(), 1), begin)
+			r.Time, r.Source = begin.Add(time.Duration(i)*time.Second), source[i%2]
+			switch {
+			case i%300 == 7:
+				r.Time = begin.Add(-time.Hour)
+			case i%700 == 9:
+				r.Time = begin.Add(time.Hour)
+			}
+			if i < 5 {
+				r.Type = "rare.thing.v1"
+			}
+			if err := tx.Record(ctx, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	assign(t, b)
+	all := slices.Concat(pages(t, b, query.Events{Page: query.Page{Ascending: true, Limit: 200}})...)
+	require.Equal(t, upTo(n), positions(all))
+	at := func(s int) *time.Time { return new(begin.Add(time.Duration(s) * time.Second)) }
+	for _, f := range []query.EventFilter{
+		{After: at(0), Before: at(10)}, {After: at(995), Before: at(1005)}, {After: at(1999), Before: at(2000)}, {Before: at(3)}, {After: at(2290)},
+		{Before: at(-1)}, {After: at(n)}, {After: at(n), Before: at(n + 1)}, {After: at(-7200), Before: at(-7000)}, {After: at(5), Before: at(5)},
+		{Type: "rare.thing.v1", Before: at(3)}, {Type: "rare.thing.v1", After: at(100)}, {Source: "/elsewhere", Before: at(1500), After: at(400)},
+		{Source: "/elsewhere", Type: "rare.thing.v1"}, {Source: "/nowhere", After: at(0)}, {Source: "/elsewhere", Type: contract.TypeOrderPlaced},
+	} {
+		want := []int64{}
+		for _, r := range all {
+			if matches(f, r) {
+				want = append(want, r.Position)
+			}
+		}
+		for _, limit := range []int{7, 200} {
+			name := fmt.Sprintf("%+v, %d", f, limit)
+			up := positions(slices.Concat(pages(t, b, query.Events{Filter: f, Page: query.Page{Ascending: true, Limit: limit}})...))
+			require.Equal(t, want, up, name)
+			down := positions(slices.Concat(pages(t, b, query.Events{Filter: f, Page: query.Page{Limit: limit}})...))
+			slices.Reverse(down)
+			require.Equal(t, want, down, name)
+		}
+	}
+}
+
+func matches(f query.EventFilter, r event.Record) bool {
+	return (f.Type == "" || f.Type == r.Type) && (f.Source == "" || f.Source == r.Source) &&
+		(f.After == nil || !r.Time.Before(*f.After)) && (f.Before == nil || r.Time.Before(*f.Before))
+}
+
 func heavyPage(t *testing.T, b Bench) {
 	for n := range 5 {
 		m := order(uuid.New(), 1)
@@ -94,7 +154,7 @@ func heavyPage(t *testing.T, b Bench) {
 	}
 	assign(t, b)
 	all := pages(t, b, query.Events{Page: query.Page{Ascending: true, Limit: 200}})
-	require.Equal(t, 3, len(all)) // Len would print the megabytes
+	require.Equal(t, 5, len(all)) // Len would print the megabytes
 	require.Equal(t, upTo(5), positions(slices.Concat(all...)))
 }
 
@@ -125,24 +185,30 @@ func pagedPoison(t *testing.T, b Bench) {
 		"after":                {query.PoisonFilter{Consumer: "event-history", After: new(begin.Add(3 * time.Minute))}, 2},
 		"before the zero time": {query.PoisonFilter{Consumer: "event-history", Before: new(time.Time{})}, 0},
 		"before":               {query.PoisonFilter{Consumer: "event-history", Before: new(begin.Add(3 * time.Minute))}, 3},
+		"several": {query.PoisonFilter{
+			Consumer: "event-history", Status: event.StatusOpen, Type: contract.TypeUserCreated, After: &begin,
+			Before: new(begin.Add(3 * time.Minute)),
+		}, 3},
 	} {
 		h := query.NewPoisonHandler(b.Store)
-		var numbers []int64
-		q := query.Poison{Filter: c.filter, Page: query.Page{Limit: 2}}
+		var got []event.Poison
+		q := query.Poison{Filter: c.filter, Limit: 2}
 		for {
 			page, err := h.Handle(t.Context(), q)
 			require.NoError(t, err, name)
 			for _, p := range page.Items {
 				require.NotEmpty(t, p.Metadata, name)
-				numbers = append(numbers, -p.Number)
 			}
-			if page.Next == 0 {
+			got = append(got, page.Items...)
+			if page.Next == nil {
 				break
 			}
-			q.Page.Behind = page.Next
+			q.Behind = page.Next
 		}
-		require.Len(t, numbers, c.want, name)
-		require.True(t, slices.IsSorted(numbers), "newest first: %s", name)
+		require.Len(t, got, c.want, name)
+		require.True(t, slices.IsSortedFunc(got, func(a, b event.Poison) int {
+			return cmp.Or(b.LastFailedAt.Compare(a.LastFailedAt), cmp.Compare(b.Number, a.Number))
+		}), "newest failure first: %s", name)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,9 +59,10 @@ func requeue(t *testing.T, b Bench, id uuid.UUID) error {
 
 func poisonQueue(t *testing.T, b Bench) []event.Poison {
 	t.Helper()
-	poison, more, err := b.Store.Poison(t.Context(), query.PoisonFilter{}, query.Page{Ascending: true, Limit: 1000})
+	poison, more, err := b.Store.Poison(t.Context(), query.PoisonFilter{}, nil, 1000)
 	require.NoError(t, err)
 	require.False(t, more)
+	slices.SortFunc(poison, func(a, b event.Poison) int { return int(a.Number - b.Number) })
 	return poison
 }
 

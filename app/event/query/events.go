@@ -29,13 +29,9 @@ func NewEventsHandler(store Store) *EventsHandler { return &EventsHandler{store:
 
 // Handle reads a page. Positions become visible in order, so a reader who follows Next oldest first misses nothing.
 func (h *EventsHandler) Handle(ctx context.Context, q Events) (EventsPage, error) {
-	items, more, err := h.store.Events(ctx, q.Filter, q.Page)
+	items, next, err := h.store.Events(ctx, q.Filter, q.Page)
 	if err != nil {
 		return EventsPage{}, fmt.Errorf("list events: %w", err)
 	}
-	page := EventsPage{Items: items}
-	if more && len(items) > 0 {
-		page.Next = items[len(items)-1].Position
-	}
-	return page, nil
+	return EventsPage{Items: items, Next: next}, nil
 }

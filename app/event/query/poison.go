@@ -10,13 +10,14 @@ import (
 // Poison asks for a page of the poison queue.
 type Poison struct {
 	Filter PoisonFilter
-	Page   Page
+	Behind *PoisonCursor // the last page's Next
+	Limit  int
 }
 
-// PoisonPage is a page of the poison queue. Next is where the following page begins, 0 on the last.
+// PoisonPage is a page of the poison queue. Next is nil on the last one.
 type PoisonPage struct {
 	Items []event.Poison
-	Next  int64
+	Next  *PoisonCursor
 }
 
 // PoisonHandler handles Poison.
@@ -29,13 +30,14 @@ func NewPoisonHandler(store Store) *PoisonHandler { return &PoisonHandler{store:
 
 // Handle reads a page.
 func (h *PoisonHandler) Handle(ctx context.Context, q Poison) (PoisonPage, error) {
-	items, more, err := h.store.Poison(ctx, q.Filter, q.Page)
+	items, more, err := h.store.Poison(ctx, q.Filter, q.Behind, q.Limit)
 	if err != nil {
 		return PoisonPage{}, fmt.Errorf("list poison messages: %w", err)
 	}
 	page := PoisonPage{Items: items}
 	if more && len(items) > 0 {
-		page.Next = items[len(items)-1].Number
+		last := items[len(items)-1]
+		page.Next = &PoisonCursor{FailedAt: last.LastFailedAt, Number: last.Number}
 	}
 	return page, nil
 }

@@ -31,25 +31,33 @@ type PoisonFilter struct {
 	Before      *time.Time // failed last before this time; nil: whenever
 }
 
-// Page says which part of a list is read.
+// Page says which part of the history is read.
 type Page struct {
-	Behind    int64 // the last position, or number, of the page before; 0 for the first page
+	Behind    int64 // the Next of the page before; 0 for the first page
 	Ascending bool  // oldest first
 	Limit     int
 }
 
-// Store reads the history and the poison queue. A page ends early where it would be too heavy; more says whether there is something
-// behind it.
+// PoisonCursor is a place in the poison queue, which is in the order of the last failures.
+type PoisonCursor struct {
+	FailedAt time.Time
+	Number   int64
+}
+
+// Store reads the history and the poison queue. A page ends early where it would be too large.
 type Store interface {
-	// Events reads events that have a position, in its order, without their metadata.
-	Events(ctx context.Context, f EventFilter, p Page) (events []event.Record, more bool, err error)
+	// Events reads events that have a position, in its order, without their metadata. next is the position behind which the following page
+	// begins, 0 on the last. Where several filters leave very few of many events, a page ends with what was found in a bounded time: it may
+	// be short, or empty, and have a next one.
+	Events(ctx context.Context, f EventFilter, p Page) (events []event.Record, next int64, err error)
 	// Event reads the event of that ID; where several sources used it, the one recorded first. The error is event.ErrNotFound.
 	Event(ctx context.Context, id uuid.UUID) (event.Record, error)
-	// Failures gives the outcome at each consumer that gave r up, oldest first.
+	// Failures returns the outcome at each consumer that gave r up, oldest first; of very many the newest.
 	Failures(ctx context.Context, r event.Record) ([]event.Outcome, error)
 
-	// Poison reads poison messages in the order of their numbers.
-	Poison(ctx context.Context, f PoisonFilter, p Page) (poison []event.Poison, more bool, err error)
+	// Poison reads up to limit poison messages, the newest failure first, behind a cursor where one is given. more reports whether there is
+	// something behind them.
+	Poison(ctx context.Context, f PoisonFilter, behind *PoisonCursor, limit int) (poison []event.Poison, more bool, err error)
 	// PoisonMessage reads one of them. The error is event.ErrPoisonNotFound.
 	PoisonMessage(ctx context.Context, id uuid.UUID) (event.Poison, error)
 }

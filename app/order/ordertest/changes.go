@@ -79,7 +79,7 @@ func brokenOrder(t *testing.T, b *bench) {
 	_, err := b.place.Handle(b.request, c)
 	require.Equal(t, fault.Invalid, fault.KindOf(err))
 	require.Empty(t, b.Published(t))
-	orders, err := b.Store.List(b.request, query.Filter{}, 10)
+	orders, _, err := b.Store.List(b.request, query.Filter{}, 10)
 	require.NoError(t, err)
 	require.Empty(t, orders)
 }

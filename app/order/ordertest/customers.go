@@ -186,7 +186,7 @@ func crashedBetween(t *testing.T, b *bench) {
 	}
 	b.on(b.Store, &steps{Store: b.Store, crashBefore: 3})
 	require.ErrorIs(t, b.forget.Handle(b.request, b.userDeleted(1)), errCrash)
-	orders, err := b.Store.List(b.request, query.Filter{Status: order.Placed}, 300)
+	orders, _, err := b.Store.List(b.request, query.Filter{Status: order.Placed}, 300)
 	require.NoError(t, err)
 	require.Len(t, orders, 50, "two steps are committed")
 
@@ -199,7 +199,7 @@ func crashedBetween(t *testing.T, b *bench) {
 func (b *bench) requireAllForgotten(t *testing.T, n int, causation string) {
 	t.Helper()
 	buyer := uuid.UUID(b.buyer.UserID)
-	orders, err := b.Store.List(b.request, query.Filter{UserID: &buyer}, n+1)
+	orders, _, err := b.Store.List(b.request, query.Filter{UserID: &buyer}, n+1)
 	require.NoError(t, err)
 	require.Len(t, orders, n)
 	for _, o := range orders {

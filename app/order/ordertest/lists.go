@@ -1,6 +1,7 @@
 package ordertest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,35 @@ func paged(t *testing.T, b *bench) {
 	require.NoError(t, err)
 	require.Len(t, full.Orders, 7)
 	require.Nil(t, full.Next, "a page that holds the last order names no next one")
+}
+
+// heavyPages reads orders of some 14 KB.
+func heavyPages(t *testing.T, b *bench) {
+	draft := b.draft()
+	draft.Note = strings.Repeat("n", order.MaxNote)
+	draft.Items = nil
+	for range order.MaxItems {
+		draft.Items = append(draft.Items, order.Item{SKU: strings.Repeat("s", 64), Quantity: 1, UnitPrice: 1})
+	}
+	var want []uuid.UUID
+	for range 160 {
+		o, err := b.place.Handle(b.request, draft)
+		require.NoError(t, err)
+		want = append([]uuid.UUID{o.ID}, want...)
+	}
+	for _, caller := range []principal.Principal{b.buyer, b.admin} {
+		var got []uuid.UUID
+		q, pages := query.Orders{Caller: caller, Limit: 200}, 0
+		for more := true; more; pages++ {
+			page, err := b.list.Handle(b.request, q)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(page.Orders), 1<<20/13_000, "a page ends at its bytes")
+			got = append(got, ids(page.Orders)...)
+			q.Behind, more = page.Next, page.Next != nil
+		}
+		require.Equal(t, want, got)
+		require.Equal(t, 3, pages)
+	}
 }
 
 // placedAt places an order at a time, with an ID that was drawn so much earlier.

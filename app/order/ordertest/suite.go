@@ -66,6 +66,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"a list shows what its filters say", filtered},
 		{"a list of a span of time has what was placed in it", timed},
 		{"pages neither repeat nor hide while orders come and go", paged},
+		{"a page ends at its bytes, and the next one goes on", heavyPages},
 		{"a repeated event has no further effect", repeated},
 		{"an early event waits for its predecessor", early},
 		{"an event that means nothing lets the next one in", passedOver},

@@ -41,15 +41,14 @@ func (h *OrdersHandler) Handle(ctx context.Context, q Orders) (OrdersPage, error
 	if err != nil {
 		return OrdersPage{}, err
 	}
-	orders, err := h.store.List(ctx, filter, q.Limit+1)
+	orders, more, err := h.store.List(ctx, filter, q.Limit)
 	if err != nil {
 		return OrdersPage{}, err
 	}
-	if len(orders) <= q.Limit {
+	if !more {
 		return OrdersPage{Orders: orders}, nil
 	}
-	orders = orders[:q.Limit]
-	return OrdersPage{Orders: orders, Next: &orders[q.Limit-1].ID}, nil
+	return OrdersPage{Orders: orders, Next: &orders[len(orders)-1].ID}, nil
 }
 
 func (q Orders) filter() (Filter, error) {

@@ -14,8 +14,9 @@ import (
 type Store interface {
 	// ByID reads an order. The error is order.ErrNotFound where there is none.
 	ByID(ctx context.Context, id uuid.UUID) (order.Order, error)
-	// List reads up to limit orders, newest first.
-	List(ctx context.Context, f Filter, limit int) ([]order.Order, error)
+	// List reads up to limit orders, newest first. A page ends early where it would be too large; more reports whether there is something
+	// behind it.
+	List(ctx context.Context, f Filter, limit int) (orders []order.Order, more bool, err error)
 }
 
 // Filter chooses orders.

@@ -25,8 +25,11 @@ type SessionsPage struct {
 
 // SessionStore reads sessions, without locks.
 type SessionStore interface {
-	// Sessions reads up to limit sessions of a user that are not over at a time, newest first, older than behind where it is given.
-	Sessions(ctx context.Context, userID uuid.UUID, at time.Time, behind *uuid.UUID, limit int) ([]user.Session, error)
+	// Sessions reads up to limit sessions of a user that are not over at a time, newest first, older than behind where it is given. A page
+	// ends early where it would be too large; more reports whether there is something behind it.
+	Sessions(
+		ctx context.Context, userID uuid.UUID, at time.Time, behind *uuid.UUID, limit int,
+	) (sessions []user.Session, more bool, err error)
 }
 
 // SessionsHandler handles Sessions.
@@ -42,13 +45,12 @@ func NewSessionsHandler(store SessionStore, now func() time.Time) *SessionsHandl
 
 // Handle gives the page, without sessions that are over.
 func (h *SessionsHandler) Handle(ctx context.Context, q Sessions) (SessionsPage, error) {
-	sessions, err := h.store.Sessions(ctx, q.Caller.UserID, h.now(), q.Behind, q.Limit+1)
+	sessions, more, err := h.store.Sessions(ctx, q.Caller.UserID, h.now(), q.Behind, q.Limit)
 	if err != nil {
 		return SessionsPage{}, err
 	}
-	if len(sessions) <= q.Limit {
+	if !more {
 		return SessionsPage{Sessions: sessions}, nil
 	}
-	sessions = sessions[:q.Limit]
-	return SessionsPage{Sessions: sessions, Next: &sessions[q.Limit-1].ID}, nil
+	return SessionsPage{Sessions: sessions, Next: &sessions[len(sessions)-1].ID}, nil
 }

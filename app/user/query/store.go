@@ -13,8 +13,9 @@ import (
 type Store interface {
 	// ByID reads an account. The error is user.ErrNotFound where there is none.
 	ByID(ctx context.Context, id uuid.UUID) (user.User, error)
-	// List reads up to limit accounts, newest first.
-	List(ctx context.Context, f Filter, limit int) ([]user.User, error)
+	// List reads up to limit accounts, newest first. A page ends early where it would be too large; more reports whether there is something
+	// behind it.
+	List(ctx context.Context, f Filter, limit int) (users []user.User, more bool, err error)
 }
 
 // Filter chooses accounts.

@@ -43,15 +43,14 @@ func (h *UsersHandler) Handle(ctx context.Context, q Users) (UsersPage, error) {
 	if err != nil {
 		return UsersPage{}, err
 	}
-	users, err := h.store.List(ctx, filter, q.Limit+1)
+	users, more, err := h.store.List(ctx, filter, q.Limit)
 	if err != nil {
 		return UsersPage{}, err
 	}
-	if len(users) <= q.Limit {
+	if !more {
 		return UsersPage{Users: users}, nil
 	}
-	users = users[:q.Limit]
-	return UsersPage{Users: users, Next: &users[q.Limit-1].ID}, nil
+	return UsersPage{Users: users, Next: &users[len(users)-1].ID}, nil
 }
 
 func (q Users) filter() (Filter, error) {
