@@ -31,4 +31,3 @@ type Count struct {
 
 // ErrSuperseded says that the event was requeued since, and that a later round has failed already: that round decides about the event.
 var ErrSuperseded = errors.New("a later round of the event has been tried")
-
