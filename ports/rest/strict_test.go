@@ -3,6 +3,7 @@ package rest_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -209,6 +210,19 @@ func TestQueries(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestQueryOfManyParametersIsRefusedAsAWhole(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	p := problem(t, f.get(t, "/api/things?"+strings.Repeat("a&", 15_000)+"a"), 422)
+	require.Equal(t, []rest.Violation{{Location: "query", Message: "has more than 100 parameters"}}, p.Errors)
+	var query strings.Builder
+	for i := range 99 {
+		query.WriteString("&" + strings.Repeat("%01", 300) + strconv.Itoa(i))
+	}
+	res := f.get(t, "/api/things?limit=1"+query.String())
+	require.Len(t, problem(t, res, 422).Errors, 99)
 }
 
 func TestPathParametersAreChecked(t *testing.T) {
