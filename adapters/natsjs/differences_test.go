@@ -63,7 +63,6 @@ func TestDurableThatDiffersIsCorrectedWhereTheServerDoesThat(t *testing.T) {
 		"ack_wait":           func(c *jetstream.ConsumerConfig) { c.AckWait = time.Hour },
 		"max_ack_pending":    func(c *jetstream.ConsumerConfig) { c.MaxAckPending = 1 },
 		"inactive_threshold": func(c *jetstream.ConsumerConfig) { c.InactiveThreshold = time.Hour },
-		"rate_limit_bps":     func(c *jetstream.ConsumerConfig) { c.RateLimit = 0 },
 		"filter_subject":     func(c *jetstream.ConsumerConfig) { c.FilterSubject = "events.nobody.v1" },
 	} {
 		t.Run(field, func(t *testing.T) {

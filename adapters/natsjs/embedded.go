@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -33,18 +34,29 @@ type EmbeddedConfig struct {
 	Logger   *slog.Logger
 }
 
+// Embedded is a NATS server within this process. A server whose store failed does not come back by itself: it is stopped and started again
+// on its files, and connections find the new one.
+type Embedded struct {
+	config   EmbeddedConfig
+	options  *server.Options
+	password string // of this process's own connections; empty where there is no other way in
+	log      *serverLog
+
+	mu     sync.RWMutex
+	server *server.Server
+
+	once    sync.Once
+	closing chan struct{}
+	closed  chan struct{} // the supervisor has ended
+}
+
 // ErrNoUsers refuses to listen without authentication.
 var ErrNoUsers = errors.New("an embedded broker that listens needs a password or users")
 
-// Embedded is a NATS server within this process.
-type Embedded struct {
-	server   *server.Server
-	password string // of this process's own connections; empty where there is no other way in
-}
-
 // StartEmbedded starts a server on its files and waits until it is ready.
 func StartEmbedded(config EmbeddedConfig) (*Embedded, error) {
-	options := &server.Options{
+	e := &Embedded{config: config, log: newServerLog(config.Logger), closing: make(chan struct{}), closed: make(chan struct{})}
+	e.options = &server.Options{
 		ServerName:         "millrace",
 		DontListen:         config.Listen == "",
 		NoSigs:             true, // signals are ours: the server would end the process in the middle of a drain
@@ -53,42 +65,57 @@ func StartEmbedded(config EmbeddedConfig) (*Embedded, error) {
 		SyncInterval:       syncInterval,
 		JetStreamMaxMemory: maxMemoryStore,
 	}
-	e := &Embedded{}
 	if config.Listen != "" {
 		if config.Password == "" && config.Users.Empty() {
 			return nil, ErrNoUsers
 		}
-		if err := listenOn(options, config.Listen); err != nil {
+		if err := listenOn(e.options, config.Listen); err != nil {
 			return nil, err
 		}
-		options.Users, e.password = config.Users.withProcess(config.Password)
-		options.Nkeys = config.Users.nkeys
+		e.options.Users, e.password = config.Users.withProcess(config.Password)
+		e.options.Nkeys = config.Users.nkeys
 	}
-	s, err := server.NewServer(options)
-	if err != nil {
+	if err := e.start(); err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
-	log := &serverLog{logger: config.Logger, fatal: make(chan string, 1)}
-	s.SetLoggerV2(log, false, false, false)
-	e.server = s
-	s.Start()
-	if err := e.awaitReady(log.fatal); err != nil {
-		e.Shutdown()
-		return nil, fmt.Errorf("embedded broker: %w", err)
-	}
+	e.log.began() // what it could not read is told; others may be served without it
+	go e.supervise()
 	return e, nil
 }
 
+// start starts a server and waits until it is ready. One that is not is stopped again.
+func (e *Embedded) start() error {
+	s, err := server.NewServer(e.options.Clone())
+	if err != nil {
+		return err
+	}
+	e.log.begin()
+	s.SetLoggerV2(e.log, false, false, false)
+	s.Start()
+	if err := awaitReady(s, e.log.fatal); err != nil {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return err
+	}
+	if at, ok := s.Addr().(*net.TCPAddr); ok {
+		e.options.Port = at.Port // the next one listens on the same
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.server = s
+	return nil
+}
+
 // awaitReady waits until clients can connect, or the server has said what keeps it from that.
-func (e *Embedded) awaitReady(fatal <-chan string) error {
+func awaitReady(s *server.Server, fatal <-chan string) error {
 	for range startTimeout / readyPoll {
 		select {
 		case reason := <-fatal:
 			return errors.New(reason)
 		default:
 		}
-		if e.server.ReadyForConnections(readyPoll) {
-			if !e.server.JetStreamEnabled() {
+		if s.ReadyForConnections(readyPoll) {
+			if !s.JetStreamEnabled() {
 				return errors.New("streams are not available")
 			}
 			return nil
@@ -116,18 +143,34 @@ func listenOn(options *server.Options, address string) error {
 
 // Connect connects to the server without a socket.
 func (e *Embedded) Connect(ctx context.Context, config Config) (*Conn, error) {
-	options := []nats.Option{nats.InProcessServer(e.server)}
+	options := []nats.Option{nats.InProcessServer(e)}
 	if e.password != "" {
 		options = append(options, nats.UserInfo(processUser, e.password))
 	}
 	return connect(ctx, "", config, options...)
 }
 
+// InProcessConn returns a connection to the server that runs now. It implements nats.InProcessConnProvider.
+func (e *Embedded) InProcessConn() (net.Conn, error) { return e.running().InProcessConn() }
+
+func (e *Embedded) running() *server.Server {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.server
+}
+
 // Addr is where outside clients connect, nil where none can.
-func (e *Embedded) Addr() net.Addr { return e.server.Addr() }
+func (e *Embedded) Addr() net.Addr { return e.running().Addr() }
 
 // Shutdown stops the server and waits until its files are closed. Connections are closed before.
 func (e *Embedded) Shutdown() {
-	e.server.Shutdown()
-	e.server.WaitForShutdown()
+	e.once.Do(func() { close(e.closing) })
+	<-e.closed
+	e.stop()
+}
+
+func (e *Embedded) stop() {
+	s := e.running()
+	s.Shutdown()
+	s.WaitForShutdown()
 }

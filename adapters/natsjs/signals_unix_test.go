@@ -23,5 +23,5 @@ func TestEmbeddedServerLeavesSignalsToTheProcess(t *testing.T) {
 	defer signal.Stop(heard)
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
 	<-heard
-	require.Never(t, func() bool { return !e.server.Running() }, 300*time.Millisecond, 10*time.Millisecond)
+	require.Never(t, func() bool { return !e.running().Running() }, 300*time.Millisecond, 10*time.Millisecond)
 }

@@ -14,5 +14,5 @@ func TestEmbeddedServerSyncsEverySecond(t *testing.T) {
 	e, err := StartEmbedded(EmbeddedConfig{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	t.Cleanup(e.Shutdown)
-	require.LessOrEqual(t, e.server.JetStreamConfig().SyncInterval, time.Second)
+	require.LessOrEqual(t, e.running().JetStreamConfig().SyncInterval, time.Second)
 }
