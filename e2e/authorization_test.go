@@ -180,7 +180,8 @@ type scene struct {
 func setScene(t *testing.T) *scene {
 	t.Helper()
 	addr := freeAddr(t)
-	s := &scene{node: start(t, "--data-dir="+t.TempDir(), "--rate-limits=off", "--embedded-nats-addr="+addr, "--embedded-nats-password="+natsPassword).ready()}
+	s := &scene{node: start(t, "--data-dir="+t.TempDir(), "--rate-limits=off",
+		"--embedded-nats-addr="+addr, "--embedded-nats-password="+natsPassword).ready()}
 	s.tokens[admin] = s.admin()
 	_, s.tokens[other] = s.register("other@example.org")
 	for caller, role := range map[int]string{publisher: "publisher", operator: "operator"} {

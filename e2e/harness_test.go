@@ -98,10 +98,19 @@ func (l *lockedBuffer) String() string {
 // listening is the line that the program prints once its API listens.
 var listening = regexp.MustCompile(`API +(http://[0-9.:]+)`)
 
+// usualFlags are those of every start.
+var usualFlags = []string{"--http-addr=127.0.0.1:0", "--admin-password=" + adminPassword, "--log-format=text"}
+
 // start runs the binary with flags until the test ends, and waits until it listens.
 func start(t *testing.T, flags ...string) *node {
 	t.Helper()
-	n := launch(t, append([]string{"--http-addr=127.0.0.1:0", "--admin-password=" + adminPassword, "--log-format=text"}, flags...)...)
+	return launch(t, append(slices.Clone(usualFlags), flags...)...).listens()
+}
+
+// listens waits until the program has said where it listens.
+func (n *node) listens() *node {
+	n.t.Helper()
+	t := n.t
 	require.Eventually(t, func() bool {
 		if found := listening.FindStringSubmatch(n.out.String()); found != nil {
 			n.url = found[1]
@@ -117,8 +126,13 @@ func start(t *testing.T, flags ...string) *node {
 // detector reported something.
 func launch(t *testing.T, args ...string) *node {
 	t.Helper()
-	n := &node{t: t, exited: make(chan int, 1), out: &lockedBuffer{}, errs: &lockedBuffer{}}
-	n.cmd = exec.Command(binary, args...) //nolint:gosec // our own binary
+	return launchAs(t, exec.Command(binary, args...)) //nolint:gosec // our own binary
+}
+
+// launchAs starts the binary by a command of the caller's.
+func launchAs(t *testing.T, cmd *exec.Cmd) *node {
+	t.Helper()
+	n := &node{t: t, cmd: cmd, exited: make(chan int, 1), out: &lockedBuffer{}, errs: &lockedBuffer{}}
 	n.cmd.Stdout, n.cmd.Stderr = n.out, n.errs
 	n.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MILLRACE_") })
 	require.NoError(t, n.cmd.Start())

@@ -44,11 +44,18 @@ func (p *process) bind(ctx context.Context) error {
 
 // listeners returns the bound addresses with what is served there, the API's first.
 func (p *process) listeners() []listener {
-	all := []listener{{p.bound[0], p.server.HTTPServer(p.server.Handler())}}
+	all := []listener{p.listener(p.bound[0], connectionLimit(openFiles()), p.server.Handler())}
 	if p.cfg.OpsAddr != "" {
-		all = append(all, listener{p.bound[1], p.server.HTTPServer(p.server.OpsHandler())})
+		all = append(all, p.listener(p.bound[1], opsConnections, p.server.OpsHandler()))
 	}
 	return all
+}
+
+// listener serves h on l, with at most limit connections.
+func (p *process) listener(l net.Listener, limit int, h http.Handler) listener {
+	server, bound := p.server.HTTPServer(h), newBounded(l, limit, p.log)
+	server.ConnState = bound.watch
+	return listener{bound, server}
 }
 
 // drainHTTP ends HTTP and returns the errors of the servers. Readiness fails first while requests are still answered, so that whoever

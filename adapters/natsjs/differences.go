@@ -78,14 +78,14 @@ func (c *Conn) noteDifferences(ctx context.Context, of subject, found comparison
 	}
 	log := c.logger.With(slog.String(of.kind, of.name))
 	if len(found) == 0 {
-		log.InfoContext(ctx, of.kind+" is as it must be again")
+		log.InfoContext(ctx, "broker configuration is as it must be again")
 	}
 	for _, d := range found {
 		advice := of.advice
 		if d.tolerated {
 			advice = "none needed: requests for messages keep to it"
 		}
-		log.WarnContext(ctx, of.kind+" differs", slog.String("field", d.field), slog.Any("is", d.was), slog.Any("wanted", d.want),
+		log.WarnContext(ctx, "broker configuration differs", slog.String("field", d.field), slog.Any("is", d.was), slog.Any("wanted", d.want),
 			slog.Any("refused", refused), slog.String("advice", advice))
 	}
 }

@@ -102,7 +102,7 @@ func TestDurableThatDiffersForGoodIsToldByItsField(t *testing.T) {
 				ensure(t, conn)
 			}
 			require.Equal(t, []string{"consumer one of EVENTS: " + field}, conn.Differences())
-			require.Equal(t, 1, strings.Count(log.String(), "consumer differs"), "%s", log.String())
+			require.Equal(t, 1, strings.Count(log.String(), "broker configuration differs"), "%s", log.String())
 			require.Contains(t, log.String(), "field="+field)
 			require.Contains(t, log.String(), "advice=")
 			require.NoError(t, js.DeleteConsumer(t.Context(), natsjs.Events, "one"))

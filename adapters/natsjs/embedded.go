@@ -20,6 +20,7 @@ const (
 	syncInterval   = time.Second
 	startTimeout   = 30 * time.Second // a large store is read before the server is ready
 	readyPoll      = 100 * time.Millisecond
+	maxClients     = 128      // connections, this process's too: each from outside takes a descriptor
 	maxMemoryStore = 64 << 20 // our streams are files; nobody needs more in memory
 )
 
@@ -64,6 +65,7 @@ func StartEmbedded(config EmbeddedConfig) (*Embedded, error) {
 		StoreDir:           config.Dir,
 		SyncInterval:       syncInterval,
 		JetStreamMaxMemory: maxMemoryStore,
+		MaxConn:            maxClients,
 	}
 	if config.Listen != "" {
 		if config.Password == "" && config.Users.Empty() {

@@ -225,7 +225,7 @@ func TestStreamThatDiffersIsToldOnceAndItsTransformTakenAway(t *testing.T) {
 	for range 3 {
 		require.NoError(t, conn.EnsureStreams(t.Context(), natsjs.Streams{}))
 	}
-	require.Equal(t, 1, strings.Count(log.String(), "stream differs"), "%s", log.String())
+	require.Equal(t, 1, strings.Count(log.String(), "broker configuration differs"), "%s", log.String())
 	require.Contains(t, log.String(), `field=max_msgs is=1000 wanted="none, or discard: new"`)
 	stream, err = js.Stream(t.Context(), natsjs.Events)
 	require.NoError(t, err)

@@ -39,7 +39,8 @@ type bench struct {
 func setup(t *testing.T, cfg eventconsumer.SequencerConfig) bench {
 	t.Helper()
 	db := sqldbtest.Open(t, "sqlite:", eventsql.Migrations)
-	store := eventsql.NewStore(db, sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: contract.SourceEvent, NewID: uuid.New, Now: time.Now}), envelope.RequeueKey{})
+	outbox := sqldb.NewOutbox(db, sqldb.OutboxConfig{Source: contract.SourceEvent, NewID: uuid.New, Now: time.Now})
+	store := eventsql.NewStore(db, outbox, envelope.RequeueKey{})
 	return on(store, store, cfg)
 }
 
