@@ -37,7 +37,8 @@ func made(t *testing.T, change func(*jetstream.ConsumerConfig)) (conn *natsjs.Co
 	require.NoError(t, conn.EnsureStreams(t.Context(), natsjs.Streams{}))
 	_, js = outside(t, server.URL())
 	config := jetstream.ConsumerConfig{
-		Durable: "one", AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: topic, AckWait: 30 * time.Second, MaxDeliver: -1, MaxAckPending: 20_000,
+		Durable: "one", AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: topic, AckWait: 30 * time.Second, MaxDeliver: -1,
+		MaxAckPending: 20_000,
 	}
 	change(&config)
 	_, err := js.CreateOrUpdateConsumer(t.Context(), natsjs.Events, config)

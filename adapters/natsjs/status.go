@@ -32,7 +32,8 @@ func (s *subscription) hear(m *nats.Msg) {
 		s.nudge()
 	case status == "409" && strings.HasPrefix(description, "Exceeded"):
 		// The durable got a limit: the next request keeps to it.
-		s.logger.Warn("broker refused a request for messages over a limit of the consumer, asking for less", slog.String("description", description))
+		s.logger.Warn("broker refused a request for messages over a limit of the consumer, asking for less",
+			slog.String("description", description))
 		s.forget(true)
 	case status == "503" || status == "409" || status == "404":
 		// Nobody serves the durable: it was deleted, its leader changed, or the server is still reading its files.

@@ -55,7 +55,8 @@ func (h *RequeuePoisonHandler) Handle(ctx context.Context, c RequeuePoison) (eve
 }
 
 // sentBefore returns the message that goes back for poison: itself, unless its consumer did not believe where it came from. Then it is the
-// one that was sent back before, from the poison queue and not from what came in its name. The error is event.ErrNotRequeued where none was.
+// one that was sent back before, from the poison queue and not from what came in its name. The error is event.ErrNotRequeued where none
+// was.
 func sentBefore(ctx context.Context, tx Tx, poison event.Poison) (event.Poison, error) {
 	if !poison.Unsigned() {
 		return poison, nil
