@@ -11,7 +11,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/adapters/lane"
+	"github.com/millrace/millrace/adapters/dispatch"
 	"github.com/millrace/millrace/app/delivery"
 	"github.com/millrace/millrace/app/envelope"
 )
@@ -31,7 +31,7 @@ type SubscriberConfig struct {
 type Subscriber struct {
 	broker *Broker
 	config SubscriberConfig
-	lanes  *lane.Lanes
+	lanes  *dispatch.Lanes
 
 	mu       sync.Mutex
 	isClosed bool
@@ -43,7 +43,7 @@ type Subscriber struct {
 func (b *Broker) Subscriber(config SubscriberConfig) *Subscriber {
 	config.InFlight = cmp.Or(config.InFlight, 256)
 	config.CloseTimeout = cmp.Or(config.CloseTimeout, 30*time.Second)
-	return &Subscriber{broker: b, config: config, lanes: lane.New()}
+	return &Subscriber{broker: b, config: config, lanes: dispatch.New()}
 }
 
 // Subscribe reads the durable on the stream that takes topic, and makes it where it is missing. When ctx ends, the subscription is
@@ -67,7 +67,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	d.wakes[sub.wake] = struct{}{}
 	heartbeat := d.ackWait / 3
 	s.broker.mu.Unlock()
-	sub.outlet = s.lanes.Open(ctx, lane.OutletConfig{
+	sub.outlet = s.lanes.Open(ctx, dispatch.OutletConfig{
 		Heartbeat: heartbeat, HandlingLimit: s.config.HandlingLimit, Released: sub.nudge, Now: s.broker.config.Now,
 	})
 	ctx, cancel := context.WithCancel(ctx)
@@ -96,7 +96,7 @@ type subscription struct {
 	broker  *Broker
 	durable *durable
 	config  SubscriberConfig
-	outlet  *lane.Outlet
+	outlet  *dispatch.Outlet
 	wake    chan struct{}
 }
 
@@ -140,7 +140,7 @@ func (s *subscription) move() time.Duration {
 	now := s.broker.config.Now()
 	s.broker.mu.Lock()
 	sequences, again := s.durable.due(max(room, 0), now)
-	items := make([]*lane.Item, 0, len(sequences))
+	items := make([]*dispatch.Item, 0, len(sequences))
 	for _, sequence := range sequences {
 		items = append(items, s.item(sequence))
 	}
@@ -158,7 +158,7 @@ func (s *subscription) move() time.Duration {
 }
 
 // item makes a delivery of a stored message, as a handler would get it from a broker outside. The lock is held.
-func (s *subscription) item(sequence uint64) *lane.Item {
+func (s *subscription) item(sequence uint64) *dispatch.Item {
 	m := s.durable.stream.messages[sequence-1]
 	metadata := make(message.Metadata, len(m.message.Metadata))
 	maps.Copy(metadata, m.message.Metadata)
@@ -166,7 +166,7 @@ func (s *subscription) item(sequence uint64) *lane.Item {
 	id := envelope.Identity(m.message.UUID, metadata, s.durable.stream.name, sequence)
 	msg := message.NewMessage(id, bytes.Clone(m.message.Payload))
 	msg.Metadata = metadata
-	return &lane.Item{
+	return &dispatch.Item{
 		Key:     envelope.Key(id, metadata),
 		Message: msg,
 		Delivery: &delivery.Delivery{

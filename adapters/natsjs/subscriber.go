@@ -10,7 +10,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/adapters/lane"
+	"github.com/millrace/millrace/adapters/dispatch"
 )
 
 // ErrSubscriberClosed refuses a subscription on a closed subscriber.
@@ -40,7 +40,7 @@ type SubscriberConfig struct {
 type Subscriber struct {
 	conn   *Conn
 	config SubscriberConfig
-	lanes  *lane.Lanes
+	lanes  *dispatch.Lanes
 
 	mu       sync.Mutex
 	isClosed bool
@@ -58,7 +58,7 @@ func NewSubscriber(conn *Conn, config SubscriberConfig) *Subscriber {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Subscriber{conn: conn, config: config, lanes: lane.New()}
+	return &Subscriber{conn: conn, config: config, lanes: dispatch.New()}
 }
 
 // Subscribe reads the durable on the stream that takes topic, a subject or a pattern. The durable is made if it is missing, also

@@ -10,7 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/millrace/millrace/adapters/lane"
+	"github.com/millrace/millrace/adapters/dispatch"
 	"github.com/millrace/millrace/app/delivery"
 	"github.com/millrace/millrace/app/envelope"
 )
@@ -31,7 +31,7 @@ type subscription struct {
 	spec   ConsumerSpec
 	stream string
 	config SubscriberConfig
-	outlet *lane.Outlet
+	outlet *dispatch.Outlet
 	logger *slog.Logger
 	now    func() time.Time
 
@@ -64,7 +64,7 @@ func newSubscription(ctx context.Context, s *Subscriber, stream string, spec Con
 		wake:     make(chan struct{}, 1),
 		isBroken: true, // the durable may be missing
 	}
-	sub.outlet = s.lanes.Open(ctx, lane.OutletConfig{
+	sub.outlet = s.lanes.Open(ctx, dispatch.OutletConfig{
 		Heartbeat:     s.config.AckWait / 3,
 		HandlingLimit: s.config.HandlingLimit,
 		Released:      sub.nudge,
@@ -269,7 +269,7 @@ func (s *subscription) receive(m *nats.Msg) {
 	empty := s.requested == 0
 	s.mu.Unlock()
 	msg := unmarshal(m, place)
-	s.outlet.Take(&lane.Item{
+	s.outlet.Take(&dispatch.Item{
 		Key:     envelope.Key(msg.UUID, msg.Metadata),
 		Message: msg,
 		Delivery: &delivery.Delivery{

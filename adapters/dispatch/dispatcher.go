@@ -1,6 +1,6 @@
-// Package lane hands deliveries to handlers: those of one key one after the other, those of different keys at once. It is what
+// Package dispatch hands deliveries to handlers: those of one key one after the other, those of different keys at once. It is what
 // every broker adapter's subscriber has in common, so that all of them keep the same promises.
-package lane
+package dispatch
 
 import (
 	"sync"
