@@ -10,8 +10,8 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 )
 
-// RowsRead returns how many rows of tables a statement reads on MySQL, and fails the test where it does not go by an index. MariaDB executes
-// a SELECT for that and counts; what other statements read, and all of them on MySQL 8, is the server's estimate.
+// RowsRead returns how many rows of tables a statement reads on MySQL, and fails the test where it does not go by an index. MariaDB
+// executes a SELECT for that and counts; what other statements read, and all of them on MySQL 8, is the server's estimate.
 func RowsRead(t testing.TB, db *sqldb.DB, query string, args ...any) (sum int) {
 	t.Helper()
 	for _, p := range plans(t, db, query, args) {
