@@ -10,6 +10,8 @@ BIN := $(CURDIR)/.build/bin
 LINT := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 GOVULNCHECK := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 OASDIFF := $(BIN)/oasdiff-$(OASDIFF_VERSION)
+# Tests that compare measured times.
+TIMED := Broker|EmbeddedServer|ServerProcess|Drain|UnreadLog|LogWithout|SignInTakes|Access|Scrape|PurgeReadsNoMore|HangingKey|WithoutItsPort|PauseOfTheServer|ClosingDoesNotWait|Stalls
 NODE_MODULES := clients/node_modules/.package-lock.json
 
 .PHONY: help
@@ -31,6 +33,11 @@ test: ## the tests that need nothing but Go
 .PHONY: test-all
 test-all: ## every test, with the race detector, a private MariaDB and an external nats-server
 	CI=true deploy/local/with.sh go test -race -shuffle=on -timeout 20m ./...
+
+.PHONY: test-timing
+test-timing: ## what compares measured times, one test after the other; on a machine that does nothing else
+	CI=true MILLRACE_TEST_TIMING=1 deploy/local/with.sh go test -count=1 -p 1 -parallel 1 -timeout 20m -run '$(TIMED)' \
+		./e2e ./adapters/jwks ./adapters/memory ./adapters/natsjs ./adapters/sqldb ./ports/rest
 
 .PHONY: large-tables
 large-tables: ## the plans of what runs by itself, and a relay, at five million rows; some minutes, without the race detector

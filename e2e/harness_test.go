@@ -57,9 +57,12 @@ func exeSuffix() string {
 
 // How long a condition is waited for, and how often it is looked at.
 const (
-	waitFor = 20 * time.Second
+	waitFor = time.Minute // no machine is so slow
 	tick    = 20 * time.Millisecond
 )
+
+// longestDrain is how long a drain may take.
+const longestDrain = 8 * time.Second
 
 const (
 	adminPassword = "correct horse battery"
@@ -180,8 +183,8 @@ func (n *node) shut() int {
 	case code := <-n.exited:
 		n.exited <- code
 		return code
-	case <-time.After(10 * time.Second):
-		n.t.Errorf("does not stop within 10 s: %s", n.errs)
+	case <-time.After(waitFor):
+		n.t.Errorf("does not stop within %s: %s", waitFor, n.errs)
 		_ = n.cmd.Process.Kill()
 		return -1
 	}

@@ -61,7 +61,7 @@ func rollingRestart(t *testing.T, probes time.Duration, delay string, requests i
 	load := startLoad(ctx, proxy.URL, token)
 	for i := range replicas {
 		before := load.sent.Load()
-		require.Zero(t, replicas[i].shut20(), "%s", replicas[i].errs)
+		require.Zero(t, replicas[i].shut(), "%s", replicas[i].errs)
 		replicas[i] = start(t, flags[i]...)
 		require.Eventually(t, func() bool { return front.backends[i].taken.Load() }, waitFor+probes, tick, "the proxy takes it back")
 		require.Greater(t, load.sent.Load(), before)
@@ -71,19 +71,6 @@ func rollingRestart(t *testing.T, probes time.Duration, delay string, requests i
 	load.senders.Wait()
 	require.Empty(t, load.failures(), "of %d requests", load.sent.Load())
 	t.Logf("%d requests, none failed", load.sent.Load())
-}
-
-// shut20 drains a process that may take its drain delay before.
-func (n *node) shut20() int {
-	n.stop()
-	select {
-	case code := <-n.exited:
-		n.exited <- code
-		return code
-	case <-time.After(20 * time.Second):
-		n.t.Errorf("does not stop within 20 s: %s", n.errs)
-		return -1
-	}
 }
 
 // balancer sends requests to its backends in turn, without trying any a second time. A backend whose last probe failed gets none.

@@ -18,6 +18,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/internal/timingtest"
+
 	"github.com/millrace/millrace/adapters/natsjs/natstest"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 )
@@ -184,7 +186,7 @@ func TestDrainEndsInTimeThoughTheDatabaseHangs(t *testing.T) {
 	require.Eventually(t, func() bool { return n.get("", "/readyz").status == http.StatusServiceUnavailable }, waitFor, tick)
 	began := time.Now()
 	require.Zero(t, n.shut())
-	require.Less(t, time.Since(began), 8*time.Second)
+	timingtest.Within(t, began, longestDrain, "the drain")
 }
 
 // proxy stands before a server and can stop passing anything on.
@@ -260,6 +262,7 @@ func TestScrapeAsksNoDatabase(t *testing.T) {
 	proxy.hung.Store(true)
 	require.Eventually(t, func() bool { return n.get("", "/readyz").status == http.StatusServiceUnavailable }, waitFor, tick)
 	scraped := make(chan answer, 1)
+	began := time.Now()
 	go func() {
 		a, _ := n.try("", http.MethodGet, "/metrics", "")
 		scraped <- a
@@ -268,7 +271,8 @@ func TestScrapeAsksNoDatabase(t *testing.T) {
 	case a := <-scraped:
 		require.Equal(t, http.StatusOK, a.status)
 		require.Contains(t, a.body, "\nmillrace_outbox_backlog{")
-	case <-time.After(5 * time.Second): // a statement is given up after 10
+		timingtest.Within(t, began, 5*time.Second, "a scrape that waits for no statement, which is given up after 10 s")
+	case <-time.After(waitFor):
 		t.Fatal("a scrape waits for the database")
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/millrace/millrace/internal/timingtest"
 )
 
 // piped is a process of the binary with pipes as standard output and standard error, which nothing reads unless the test does.
@@ -104,13 +106,15 @@ func (p *piped) dropped() (lines float64) {
 // endsWell asks the program to end and checks that it does, in time and with success.
 func (p *piped) endsWell() {
 	p.t.Helper()
+	began := time.Now()
 	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
 	ended := make(chan error, 1)
 	go func() { ended <- p.cmd.Wait() }()
 	select {
 	case err := <-ended:
 		require.NoError(p.t, err)
-	case <-time.After(9 * time.Second): // 8, and one for a slow machine
+		timingtest.Within(p.t, began, longestDrain+time.Second, "the drain")
+	case <-time.After(waitFor):
 		p.t.Fatal("does not end")
 	}
 }

@@ -18,8 +18,8 @@ import (
 
 const (
 	topic   = "events.thing.happened.v1"
-	ackWait = 30 * time.Second // longer than any test: what comes again does not come because of it
-	patient = 30 * time.Second
+	ackWait = 5 * time.Minute // longer than any test: what comes again does not come because of it
+	patient = time.Minute     // no machine is so slow
 )
 
 // event makes a message about a key.

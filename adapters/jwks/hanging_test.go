@@ -12,13 +12,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/internal/timingtest"
+
 	"github.com/millrace/millrace/adapters/jwks"
 	"github.com/millrace/millrace/app/fault"
 )
 
 // How long a condition is waited for, and how often it is looked at.
 const (
-	waitFor = 10 * time.Second
+	waitFor = time.Minute // no machine is so slow
 	tick    = 10 * time.Millisecond
 )
 
@@ -90,9 +92,9 @@ func TestHangingKeyServerHoldsUpNoRequestForLong(t *testing.T) {
 				})
 			}
 			require.Equal(t, fault.Unavailable, fault.KindOf(remote.Ready(t.Context())))
-			require.Less(t, time.Since(began), soon, "readiness is answered from what is known")
+			timingtest.Within(t, began, soon, "readiness, which is answered from what is known")
 			requests.Wait()
-			require.Less(t, time.Since(began), soon, "all share one load and give it up early")
+			timingtest.Within(t, began, soon, "ten requests, which share one load and give it up early")
 			require.EqualValues(t, 1, asked.Load())
 			require.Eventually(t, func() bool {
 				return remote.Ready(t.Context()) != nil && asked.Load() > 1
@@ -122,11 +124,11 @@ func TestHangingKeyServerHoldsUpNoRequestWhoseKeyIsKnown(t *testing.T) {
 	hangs.Store(true)
 	for i := range 5 {
 		f.clock.pass(6 * time.Minute)
-		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		ctx, cancel := context.WithTimeout(t.Context(), waitFor)
 		began := time.Now()
 		_, err = verifier.Verify(ctx, f.issue(t))
 		require.NoError(t, err)
-		require.Less(t, time.Since(began), soon)
+		timingtest.Within(t, began, soon, "a request whose key is known")
 		cancel()
 		require.Eventually(t, func() bool { return asked.Load() > 0 }, waitFor, tick, "it is asked all the same, %d", i)
 	}

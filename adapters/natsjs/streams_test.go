@@ -187,7 +187,7 @@ func TestHeldIsWhatRetentionLetGoAndNotWhatWasLost(t *testing.T) {
 	require.Eventually(t, func() bool {
 		info, err := js.Stream(ctx, "REQUEUE")
 		return err == nil && info.CachedInfo().State.Msgs == 1
-	}, 10*time.Second, 10*time.Millisecond, "an acknowledged message stays in REQUEUE")
+	}, patient, 10*time.Millisecond, "an acknowledged message stays in REQUEUE")
 	requireHeld(true, "requeue.one", requeued, requeuedAt, "its consumer has acknowledged it")
 }
 

@@ -71,7 +71,7 @@ func TestOrderBehindADeadlockIsNotPlacedPastTheDeletionOfItsCustomer(t *testing.
 					return err
 				})
 			}()
-			require.Eventually(t, func() bool { return len(forgotten) == 1 || waiting(t, db) > 0 }, 10*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return len(forgotten) == 1 || waiting(t, db) > 0 }, time.Minute, 10*time.Millisecond)
 			close(release)
 			require.NoError(t, <-placed)
 			require.NoError(t, <-forgotten)

@@ -174,7 +174,7 @@ func TestEachProcessPollsAndKeepsWhatItKnows(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- a.Run(ctx) }()
 		note(t, db, userAt(id, 2, principal.RoleUser), true)
-		require.Eventually(t, func() bool { return roleOf(t, a, id) == "" }, 5*time.Second, tick)
+		require.Eventually(t, func() bool { return roleOf(t, a, id) == "" }, waitFor, tick)
 		stop()
 		require.NoError(t, <-ended)
 

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -74,7 +73,7 @@ func TestErasedDataIsInNoFile(t *testing.T) {
 	})
 	require.Eventually(t, func() bool {
 		return len(holds(t, dir, "person-77@"))+len(holds(t, dir, "note of person-77,")) == 0
-	}, 20*time.Second, 10*time.Millisecond)
+	}, waitFor, tick)
 	require.NotEmpty(t, holds(t, dir, "person-78@"))
 }
 
@@ -99,7 +98,7 @@ func TestReaderDelaysAnErasureAndPreventsNone(t *testing.T) {
 	}
 	require.NotEmpty(t, holds(t, dir, "person-7@"), "the reader still sees it")
 	require.NoError(t, rows.Close())
-	require.Eventually(t, func() bool { return len(holds(t, dir, "person-7@")) == 0 }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(holds(t, dir, "person-7@")) == 0 }, waitFor, tick)
 }
 
 func TestDatabaseIsForItsOwnerAlone(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 
 // How long a condition is waited for, and how often it is looked at.
 const (
-	waitFor = 10 * time.Second
+	waitFor = time.Minute // no machine is so slow
 	tick    = 10 * time.Millisecond
 )
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/internal/timingtest"
+
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/outbox"
@@ -150,6 +152,7 @@ func TestIDsOfPurgedRowsDoNotComeBack(t *testing.T) {
 
 // What is kept for an hour is looked at every few seconds: looking at all of it would keep the database busy with nothing else.
 func TestPurgeReadsNoMoreThanItsStepWhereNothingIsOver(t *testing.T) {
+	timingtest.Only(t)
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		k.published(1, k.lease())
 		random := map[sqldb.Dialect]string{sqldb.SQLite: "randomblob(16)", sqldb.MySQL: "UNHEX(MD5(UUID()))"}[k.db.Dialect()]

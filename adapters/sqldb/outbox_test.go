@@ -84,7 +84,7 @@ func TestCommitWakesTheRelayAndARollbackDoesNot(t *testing.T) {
 		require.NoError(t, k.publish(t.Context(), 1))
 		select {
 		case <-k.outbox.Wake():
-		case <-time.After(5 * time.Second):
+		case <-time.After(waitFor):
 			t.Fatal("not woken by a commit")
 		}
 	})
@@ -172,7 +172,7 @@ func TestLeaseHasOneHolderAndAMarkNeedsItsEpoch(t *testing.T) {
 		require.Eventually(t, func() bool {
 			second, held, err = k.outbox.Acquire(t.Context(), "second", time.Minute)
 			return err == nil && held
-		}, 5*time.Second, 20*time.Millisecond)
+		}, waitFor, tick)
 		require.Greater(t, second, first)
 		require.ErrorIs(t, k.outbox.Renew(t.Context(), first, time.Minute), outbox.ErrLeaseLost)
 		require.ErrorIs(t, k.outbox.Mark(t.Context(), first, marks), outbox.ErrLeaseLost)
@@ -209,7 +209,7 @@ func TestLeaseDoesNotOutlastAClockThatWentBack(t *testing.T) {
 		require.Eventually(t, func() bool {
 			_, held, err = k.outbox.Acquire(t.Context(), "second", ttl)
 			return err == nil && held
-		}, 5*time.Second, 20*time.Millisecond)
+		}, waitFor, tick)
 		require.GreaterOrEqual(t, time.Since(began), ttl-50*time.Millisecond)
 	})
 }
