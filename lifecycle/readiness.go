@@ -92,8 +92,8 @@ func (s *Service) checkStreams(context.Context) error {
 	if len(found) == 0 {
 		return nil
 	}
-	return fault.New(fault.Unavailable, "streams_differ", "Streams or consumers of the broker are not as they must be, and events may be lost "+
-		"or delayed ("+strings.Join(found, "; ")+"). The log says what each field must be and what to do.")
+	return fault.New(fault.Unavailable, "streams_differ", "Streams or consumers of the broker are not as they must be, and events may be "+
+		"lost or delayed ("+strings.Join(found, "; ")+"). The log says what each field must be and what to do.")
 }
 
 // describeTrouble says what keeps events from being published, and where to look.
