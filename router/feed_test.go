@@ -105,7 +105,7 @@ func (f *feed) deliver(id string, metadata map[string]string, payload string, co
 	case <-msg.Acked():
 		last = fate{acked: true}
 	case <-msg.Nacked():
-		last = fate{left: d.Left(), delay: d.Delay()}
+		last = fate{left: d.LeftUnacknowledged(), delay: d.NackDelay()}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

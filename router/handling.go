@@ -91,11 +91,11 @@ func Origin(subject string, metadata message.Metadata) string {
 // back asks for another delivery after d.
 func (h *handling) back(o outcome, d time.Duration) {
 	h.outcome = o
-	h.delivery.PutBack(d)
+	h.delivery.SetNackDelay(d)
 }
 
 // leave asks for no answer to the broker at all.
 func (h *handling) leave() {
 	h.outcome = left
-	h.delivery.Leave()
+	h.delivery.LeaveUnacknowledged()
 }

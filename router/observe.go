@@ -33,7 +33,7 @@ func (c *consumer) observe(next message.HandlerFunc) message.HandlerFunc {
 			slog.String("reason", reason),
 			slog.Int("attempt", max(h.total, h.attempts)),
 			slog.String("subject", h.subject),
-			slog.Duration("back_in", h.delivery.Delay()))
+			slog.Duration("back_in", h.delivery.NackDelay()))
 		if h.outcome == poisoned || h.outcome == superseded {
 			return nil, nil
 		}

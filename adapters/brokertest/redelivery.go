@@ -42,7 +42,7 @@ func putBackDelay(t *testing.T, b Broker) {
 		at <- time.Now()
 		got.add(msg)
 		if count(msg) == 1 {
-			delivery.From(msg.Context()).PutBack(delay)
+			delivery.From(msg.Context()).SetNackDelay(delay)
 			msg.Nack()
 			return
 		}
@@ -62,7 +62,7 @@ func leaveRedelivers(t *testing.T, b Broker) {
 	consume(t, b.Subscriber(t, Consumer{Name: "one", AckWait: short}), topic, func(msg *message.Message) {
 		got.add(msg)
 		if count(msg) == 1 {
-			delivery.From(msg.Context()).Leave()
+			delivery.From(msg.Context()).LeaveUnacknowledged()
 			msg.Nack()
 			return
 		}
@@ -116,7 +116,7 @@ func handlingLimit(t *testing.T, b Broker) {
 	consume(t, b.Subscriber(t, config), topic, func(msg *message.Message) {
 		hanging.add(msg)
 		<-hold
-		delivery.From(msg.Context()).Leave()
+		delivery.From(msg.Context()).LeaveUnacknowledged()
 		msg.Nack()
 	})
 	t.Cleanup(func() { close(hold) }) // before the subscriber is closed
@@ -134,7 +134,7 @@ func putBackDelaysNobody(t *testing.T, b Broker) {
 	consume(t, b.Subscriber(t, Consumer{Name: "one", InFlight: 8, AckWait: ackWait}), topic, func(msg *message.Message) {
 		if msg.Metadata.Get(envelope.MetaPartitionKey) == "early" {
 			early.add(msg)
-			delivery.From(msg.Context()).PutBack(ackWait)
+			delivery.From(msg.Context()).SetNackDelay(ackWait)
 			msg.Nack()
 			return
 		}

@@ -1,5 +1,5 @@
-// Package dispatch hands deliveries to handlers: those of one key one after the other, those of different keys at once. It is what
-// every broker adapter's subscriber has in common, so that all of them keep the same promises.
+// Package dispatch passes the deliveries of a broker to handlers. It keeps a queue per key: deliveries of one key run one after the other,
+// those of different keys concurrently. All broker adapters share it, so that they make the same promises.
 package dispatch
 
 import (
@@ -12,131 +12,132 @@ import (
 	"github.com/millrace/millrace/app/delivery"
 )
 
-// Receipt tells the broker what became of a delivery. An answer that does not arrive there is no failure: the broker delivers
-// again, as it does after a crash.
-type Receipt interface {
+// Acknowledger reports the outcome of one delivery to the broker. A report that gets lost is harmless: the broker delivers the message
+// again, as after a crash.
+type Acknowledger interface {
 	Ack()
-	// Nak asks for the message again, after the delay.
+	// Nak requests redelivery of the message after the delay.
 	Nak(delay time.Duration)
-	// Progress says that the delivery is still worked on, so that the broker does not deliver again.
+	// Progress restarts the broker's ack wait, because the delivery is still being handled.
 	Progress()
 }
 
-// Item is one delivery on its way to a handler.
+// Item is one delivery in the queue of its key.
 type Item struct {
-	Key      string
-	Message  *message.Message
-	Delivery *delivery.Delivery
-	Receipt  Receipt
-	Size     int // in bytes, where whoever asks for more wants to know how much is held
+	Key          string
+	Message      *message.Message
+	Delivery     *delivery.Delivery
+	Acknowledger Acknowledger
+	Size         int // in bytes, for Subscription.HeldBytes
 
-	outlet *Outlet
-	handed atomic.Int64 // when a handler got it, in nanoseconds of the outlet's clock; 0 while it waits
+	subscription *Subscription
+	handedAt     atomic.Int64 // when a handler received it, in nanoseconds of the subscription's clock; 0 while it is queued
 
-	mu         sync.Mutex
-	isAnswered bool
+	mu        sync.Mutex
+	isSettled bool
 }
 
-// answer gives the broker its answer, after which no heartbeat follows: one that came after a Nak would undo its delay.
-func (it *Item) answer(send func(Receipt)) {
+// settle reports the outcome with send and ends the heartbeats: on JetStream, one that followed a Nak would cancel its delay.
+func (it *Item) settle(send func(Acknowledger)) {
 	it.mu.Lock()
 	defer it.mu.Unlock()
-	it.isAnswered = true
-	send(it.Receipt)
+	it.isSettled = true
+	send(it.Acknowledger)
 }
 
-// progress sends a heartbeat.
-func (it *Item) progress() {
+// heartbeat reports progress unless the item is settled.
+func (it *Item) heartbeat() {
 	it.mu.Lock()
 	defer it.mu.Unlock()
-	if !it.isAnswered {
-		it.Receipt.Progress()
+	if !it.isSettled {
+		it.Acknowledger.Progress()
 	}
 }
 
-// giveBack puts an item back at once that no handler got.
-func giveBack(r Receipt) { r.Nak(0) }
+// nackNow requests immediate redelivery of an item that no handler received.
+func nackNow(a Acknowledger) { a.Nak(0) }
 
-// Lanes are the keys that are being worked on. Outlets that share Lanes never work on one key at the same time.
-type Lanes struct {
-	mu      sync.Mutex
-	waiting map[string][]*Item // a key is present as long as an item of it is being handled
+// Dispatcher holds the queues. Subscriptions that share a Dispatcher never handle two messages of one key at the same time. It is safe
+// for concurrent use.
+type Dispatcher struct {
+	mu     sync.Mutex
+	queues map[string][]*Item // by key, without the item that is being handled; the key is present as long as there is one
 }
 
-// New makes empty lanes.
-func New() *Lanes { return &Lanes{waiting: map[string][]*Item{}} }
+// New returns a Dispatcher without queues.
+func New() *Dispatcher { return &Dispatcher{queues: map[string][]*Item{}} }
 
-// enter makes it the head of its lane and starts the lane, or lets it wait there. It is false where its outlet is closing.
-func (l *Lanes) enter(it *Item) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	o := it.outlet
-	if o.isClosing {
+// enqueue starts to handle an item, or queues it if one of its key is being handled. It reports false if the subscription is closing.
+func (d *Dispatcher) enqueue(it *Item) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := it.subscription
+	if s.isClosing {
 		return false
 	}
-	o.held[it] = struct{}{}
-	o.heldBytes += it.Size
-	o.open.Add(1)
-	queue, busy := l.waiting[it.Key]
+	s.held[it] = struct{}{}
+	s.heldBytes += it.Size
+	s.pending.Add(1)
+	queue, busy := d.queues[it.Key]
 	if busy {
-		l.waiting[it.Key] = append(queue, it)
+		d.queues[it.Key] = append(queue, it)
 		return true
 	}
-	l.waiting[it.Key] = nil
-	o.active++
-	go l.run(it)
+	d.queues[it.Key] = nil
+	s.active++
+	go d.runQueue(it)
 	return true
 }
 
-// run works a lane off, from its head to its last item.
-func (l *Lanes) run(it *Item) {
+// runQueue handles an item and those that are queued after it.
+func (d *Dispatcher) runQueue(it *Item) {
 	for it != nil {
-		it.outlet.handle(it)
-		it = l.next(it)
+		it.subscription.handle(it)
+		it = d.next(it)
 	}
 }
 
-// next lets it go and gives the item behind it, nil where the lane is empty and therefore over.
-func (l *Lanes) next(it *Item) *Item {
-	l.mu.Lock()
-	it.outlet.active--
-	l.release(it)
+// next removes an item that was handled and returns the next one of its key, or nil if there is none.
+func (d *Dispatcher) next(it *Item) *Item {
+	d.mu.Lock()
+	it.subscription.active--
+	d.remove(it)
 	var head *Item
-	if queue := l.waiting[it.Key]; len(queue) == 0 {
-		delete(l.waiting, it.Key)
+	if queue := d.queues[it.Key]; len(queue) == 0 {
+		delete(d.queues, it.Key)
 	} else {
-		head, l.waiting[it.Key] = queue[0], queue[1:]
-		head.outlet.active++
+		head, d.queues[it.Key] = queue[0], queue[1:]
+		head.subscription.active++
 	}
-	l.mu.Unlock()
-	it.outlet.released()
+	d.mu.Unlock()
+	it.subscription.onDone()
 	return head
 }
 
-// release forgets it. The lock is held.
-func (l *Lanes) release(it *Item) {
-	delete(it.outlet.held, it)
-	it.outlet.heldBytes -= it.Size
-	it.outlet.open.Done()
+// remove takes an item out of the counts of its subscription. The caller holds the lock.
+func (d *Dispatcher) remove(it *Item) {
+	delete(it.subscription.held, it)
+	it.subscription.heldBytes -= it.Size
+	it.subscription.pending.Done()
 }
 
-// withdraw takes the waiting items of an outlet out of their lanes and lets no further one in.
-func (l *Lanes) withdraw(o *Outlet) []*Item {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	o.isClosing = true
-	var out []*Item
-	for key, queue := range l.waiting {
-		var left []*Item
+// removeQueued marks a subscription as closing and removes and returns its queued items.
+func (d *Dispatcher) removeQueued(s *Subscription) []*Item {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.isClosing = true
+	var removed []*Item
+	for key, queue := range d.queues {
+		var others []*Item
 		for _, it := range queue {
-			if it.outlet != o {
-				left = append(left, it)
+			if it.subscription != s {
+				others = append(others, it)
 				continue
 			}
-			out = append(out, it)
-			l.release(it)
+			removed = append(removed, it)
+			d.remove(it)
 		}
-		l.waiting[key] = left
+		d.queues[key] = others
 	}
-	return out
+	return removed
 }

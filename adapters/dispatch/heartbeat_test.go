@@ -7,20 +7,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answers is a receipt that keeps what the broker hears.
-type answers struct{ heard []string }
+// recorder is an Acknowledger that records its calls.
+type recorder struct{ calls []string }
 
-func (a *answers) Ack()              { a.heard = append(a.heard, "ack") }
-func (a *answers) Nak(time.Duration) { a.heard = append(a.heard, "nak") }
-func (a *answers) Progress()         { a.heard = append(a.heard, "progress") }
+func (r *recorder) Ack()              { r.calls = append(r.calls, "ack") }
+func (r *recorder) Nak(time.Duration) { r.calls = append(r.calls, "nak") }
+func (r *recorder) Progress()         { r.calls = append(r.calls, "progress") }
 
-// The beat works on a list that it made earlier. On JetStream a heartbeat behind a Nak undoes its delay.
-func TestNoHeartbeatFollowsAnAnswer(t *testing.T) {
+// sendHeartbeats works on a list that it made before. On JetStream a heartbeat after a Nak cancels the delay.
+func TestNoHeartbeatFollowsAnAckOrNak(t *testing.T) {
 	t.Parallel()
-	a := &answers{}
-	it := &Item{Receipt: a}
-	it.progress()
-	it.answer(func(r Receipt) { r.Nak(time.Minute) })
-	it.progress()
-	require.Equal(t, []string{"progress", "nak"}, a.heard)
+	r := &recorder{}
+	it := &Item{Acknowledger: r}
+	it.heartbeat()
+	it.settle(func(a Acknowledger) { a.Nak(time.Minute) })
+	it.heartbeat()
+	require.Equal(t, []string{"progress", "nak"}, r.calls)
 }

@@ -10,164 +10,167 @@ import (
 	"github.com/millrace/millrace/app/delivery"
 )
 
-// OutletConfig says how an outlet treats its deliveries.
-type OutletConfig struct {
-	// Heartbeat is how often the broker hears that a delivery is still worked on; it must be well below the broker's ack wait.
+// SubscriptionConfig configures a Subscription.
+type SubscriptionConfig struct {
+	// Heartbeat is the interval at which the progress of a delivery is reported. It must be well below the broker's ack wait.
 	Heartbeat time.Duration
-	// HandlingLimit ends the heartbeats of a delivery that a handler got so long ago. Zero: they never end.
+	// HandlingLimit ends the heartbeats of a delivery that long after a handler received it. Zero means never.
 	HandlingLimit time.Duration
-	// Released is called after each delivery that came to its end, so that the broker's reader may ask for more.
-	Released func()
-	// Now is the clock of HandlingLimit.
+	// OnDone is called after each delivery that was handled, so that the subscriber may request more. It may be nil.
+	OnDone func()
+	// Now is the clock of HandlingLimit. Nil means time.Now.
 	Now func() time.Time
 }
 
-// Outlet is one subscription's way to its handlers.
-type Outlet struct {
-	lanes    *Lanes
-	config   OutletConfig
-	released func()
-	out      chan *message.Message
+// Subscription passes the deliveries of one subscription to its handlers. It is safe for concurrent use.
+type Subscription struct {
+	dispatcher *Dispatcher
+	config     SubscriptionConfig
+	onDone     func()
+	messages   chan *message.Message
 
-	ctx       context.Context // of the messages; ends only when what still runs is given up
-	abandon   context.CancelFunc
-	closing   chan struct{}
-	beating   sync.WaitGroup
-	stopBeats chan struct{}
-	closeOnce sync.Once
+	ctx            context.Context // of the messages; ends when Close no longer waits for their handlers
+	cancel         context.CancelFunc
+	closing        chan struct{}
+	heartbeats     sync.WaitGroup
+	stopHeartbeats chan struct{}
+	closeOnce      sync.Once
 
-	open sync.WaitGroup // items held
+	pending sync.WaitGroup // held items
 
-	// Guarded by lanes.mu.
+	// Guarded by dispatcher.mu.
 	isClosing bool
 	held      map[*Item]struct{}
 	heldBytes int
 	active    int
 }
 
-// Open starts an outlet. Messages' contexts carry the values of ctx, but do not end with it.
-func (l *Lanes) Open(ctx context.Context, config OutletConfig) *Outlet {
-	o := &Outlet{
-		lanes:     l,
-		config:    config,
-		released:  config.Released,
-		out:       make(chan *message.Message),
-		closing:   make(chan struct{}),
-		stopBeats: make(chan struct{}),
-		held:      map[*Item]struct{}{},
+// Subscribe returns a new Subscription. The contexts of its messages carry the values of ctx but do not end with it.
+func (d *Dispatcher) Subscribe(ctx context.Context, config SubscriptionConfig) *Subscription {
+	s := &Subscription{
+		dispatcher:     d,
+		config:         config,
+		onDone:         config.OnDone,
+		messages:       make(chan *message.Message),
+		closing:        make(chan struct{}),
+		stopHeartbeats: make(chan struct{}),
+		held:           map[*Item]struct{}{},
 	}
-	if o.released == nil {
-		o.released = func() {}
+	if s.onDone == nil {
+		s.onDone = func() {}
 	}
-	o.ctx, o.abandon = context.WithCancel(context.WithoutCancel(ctx))
-	o.beating.Go(o.beat)
-	return o
+	if s.config.Now == nil {
+		s.config.Now = time.Now
+	}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.heartbeats.Go(s.sendHeartbeats)
+	return s
 }
 
-// Messages is where handlers receive. It is closed by Close, once nothing runs any more.
-func (o *Outlet) Messages() <-chan *message.Message { return o.out }
+// Messages returns the channel on which handlers receive. Close closes it when no handler is running any more.
+func (s *Subscription) Messages() <-chan *message.Message { return s.messages }
 
-// Take lets a delivery in. It never blocks: how many are let in is bounded by what the caller asks the broker for. While the
-// outlet is closing, the delivery goes back to the broker at once.
-func (o *Outlet) Take(it *Item) {
-	it.outlet = o
-	if !o.lanes.enter(it) {
-		it.answer(giveBack)
+// Enqueue adds a delivery to the queue of its key. It never blocks: the caller bounds the number of deliveries by what it requests from
+// the broker. While the subscription is closing, the delivery is returned to the broker at once.
+func (s *Subscription) Enqueue(it *Item) {
+	it.subscription = s
+	if !s.dispatcher.enqueue(it) {
+		it.settle(nackNow)
 	}
 }
 
-// Load counts the deliveries at the head of their lanes, and all that are held.
-func (o *Outlet) Load() (active, held int) {
-	o.lanes.mu.Lock()
-	defer o.lanes.mu.Unlock()
-	return o.active, len(o.held)
+// Counts returns how many deliveries are being handled, and how many are held, including the queued ones.
+func (s *Subscription) Counts() (active, held int) {
+	s.dispatcher.mu.Lock()
+	defer s.dispatcher.mu.Unlock()
+	return s.active, len(s.held)
 }
 
-// Bytes is the size of all deliveries that are held.
-func (o *Outlet) Bytes() int {
-	o.lanes.mu.Lock()
-	defer o.lanes.mu.Unlock()
-	return o.heldBytes
+// HeldBytes returns the size of all held deliveries.
+func (s *Subscription) HeldBytes() int {
+	s.dispatcher.mu.Lock()
+	defer s.dispatcher.mu.Unlock()
+	return s.heldBytes
 }
 
-// Close returns to the broker what no handler got yet, waits until all others are answered or ctx ends, and closes Messages.
-// Only then do the contexts of what still runs end; its answers are ignored and it stays unacknowledged. Nothing may be taken
-// from the broker any more when Close is called.
-func (o *Outlet) Close(ctx context.Context) {
-	o.closeOnce.Do(func() {
-		withdrawn := o.lanes.withdraw(o)
-		close(o.closing)
-		for _, it := range withdrawn {
-			it.answer(giveBack)
+// Close drains the subscription: it returns queued deliveries to the broker, waits until the running handlers return or ctx ends, and
+// closes Messages. When ctx ends, the contexts of the running messages end too, their results are ignored, and they stay
+// unacknowledged. The caller enqueues nothing any more.
+func (s *Subscription) Close(ctx context.Context) {
+	s.closeOnce.Do(func() {
+		queued := s.dispatcher.removeQueued(s)
+		close(s.closing)
+		for _, it := range queued {
+			it.settle(nackNow)
 		}
-		answered := make(chan struct{})
-		go func() { o.open.Wait(); close(answered) }()
+		drained := make(chan struct{})
+		go func() { s.pending.Wait(); close(drained) }()
 		select {
-		case <-answered:
+		case <-drained:
 		case <-ctx.Done():
 		}
-		o.abandon()
-		<-answered
-		close(o.stopBeats)
-		o.beating.Wait()
-		close(o.out)
+		s.cancel()
+		<-drained
+		close(s.stopHeartbeats)
+		s.heartbeats.Wait()
+		close(s.messages)
 	})
 }
 
-// handle gives the head of a lane to a handler and passes its answer on.
-func (o *Outlet) handle(it *Item) {
+// handle passes an item to a handler and reports the outcome.
+func (s *Subscription) handle(it *Item) {
 	select {
-	case <-o.closing: // both ways below may be open, and a closing outlet hands out nothing
-		it.answer(giveBack)
+	case <-s.closing: // the next select could choose either case, and a closing subscription hands out nothing
+		it.settle(nackNow)
 		return
 	default:
 	}
-	it.Message.SetContext(delivery.With(o.ctx, it.Delivery))
+	it.Message.SetContext(delivery.With(s.ctx, it.Delivery))
 	select {
-	case o.out <- it.Message:
-		it.handed.Store(o.config.Now().UnixNano())
-	case <-o.closing:
-		it.answer(giveBack)
+	case s.messages <- it.Message:
+		it.handedAt.Store(s.config.Now().UnixNano())
+	case <-s.closing:
+		it.settle(nackNow)
 		return
 	}
 	select {
 	case <-it.Message.Acked():
-		it.answer(Receipt.Ack)
+		it.settle(Acknowledger.Ack)
 	case <-it.Message.Nacked():
-		it.answer(func(r Receipt) {
-			if !it.Delivery.Left() {
-				r.Nak(it.Delivery.Delay())
+		it.settle(func(a Acknowledger) {
+			if !it.Delivery.LeftUnacknowledged() {
+				a.Nak(it.Delivery.NackDelay())
 			}
 		})
-	case <-o.ctx.Done():
+	case <-s.ctx.Done():
 	}
 }
 
-// beat sends heartbeats for everything held, from receipt on, also for what waits in its lane.
-func (o *Outlet) beat() {
-	ticker := time.NewTicker(o.config.Heartbeat)
+// sendHeartbeats sends heartbeats for all held items, also for the queued ones: their ack wait began with the delivery.
+func (s *Subscription) sendHeartbeats() {
+	ticker := time.NewTicker(s.config.Heartbeat)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			for _, it := range o.alive() {
-				it.progress()
+			for _, it := range s.heartbeatTargets() {
+				it.heartbeat()
 			}
-		case <-o.stopBeats:
+		case <-s.stopHeartbeats:
 			return
 		}
 	}
 }
 
-// alive gives the items held whose handler is within its limit.
-func (o *Outlet) alive() []*Item {
-	now := o.config.Now().UnixNano()
-	o.lanes.mu.Lock()
-	defer o.lanes.mu.Unlock()
-	items := make([]*Item, 0, len(o.held))
-	for it := range o.held {
-		handed, limit := it.handed.Load(), int64(o.config.HandlingLimit)
-		if handed == 0 || limit == 0 || now-handed < limit {
+// heartbeatTargets returns the held items that are queued or within the HandlingLimit.
+func (s *Subscription) heartbeatTargets() []*Item {
+	now := s.config.Now().UnixNano()
+	s.dispatcher.mu.Lock()
+	defer s.dispatcher.mu.Unlock()
+	items := make([]*Item, 0, len(s.held))
+	for it := range s.held {
+		handedAt, limit := it.handedAt.Load(), int64(s.config.HandlingLimit)
+		if handedAt == 0 || limit == 0 || now-handedAt < limit {
 			items = append(items, it)
 		}
 	}

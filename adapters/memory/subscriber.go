@@ -29,9 +29,9 @@ type SubscriberConfig struct {
 
 // Subscriber is a Watermill subscriber on a durable consumer.
 type Subscriber struct {
-	broker *Broker
-	config SubscriberConfig
-	lanes  *dispatch.Lanes
+	broker     *Broker
+	config     SubscriberConfig
+	dispatcher *dispatch.Dispatcher
 
 	mu       sync.Mutex
 	isClosed bool
@@ -43,7 +43,7 @@ type Subscriber struct {
 func (b *Broker) Subscriber(config SubscriberConfig) *Subscriber {
 	config.InFlight = cmp.Or(config.InFlight, 256)
 	config.CloseTimeout = cmp.Or(config.CloseTimeout, 30*time.Second)
-	return &Subscriber{broker: b, config: config, lanes: dispatch.New()}
+	return &Subscriber{broker: b, config: config, dispatcher: dispatch.New()}
 }
 
 // Subscribe reads the durable on the stream that takes topic, and makes it where it is missing. When ctx ends, the subscription is
@@ -67,8 +67,8 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	d.wakes[sub.wake] = struct{}{}
 	heartbeat := d.ackWait / 3
 	s.broker.mu.Unlock()
-	sub.outlet = s.lanes.Open(ctx, dispatch.OutletConfig{
-		Heartbeat: heartbeat, HandlingLimit: s.config.HandlingLimit, Released: sub.nudge, Now: s.broker.config.Now,
+	sub.deliveries = s.dispatcher.Subscribe(ctx, dispatch.SubscriptionConfig{
+		Heartbeat: heartbeat, HandlingLimit: s.config.HandlingLimit, OnDone: sub.nudge, Now: s.broker.config.Now,
 	})
 	ctx, cancel := context.WithCancel(ctx)
 	s.cancels = append(s.cancels, cancel)
@@ -76,7 +76,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		defer cancel()
 		sub.run(ctx)
 	})
-	return sub.outlet.Messages(), nil
+	return sub.deliveries.Messages(), nil
 }
 
 // Close gives back what no handler got, waits for the handlers that run, no longer than CloseTimeout, and closes the channels.
@@ -91,13 +91,13 @@ func (s *Subscriber) Close() error {
 	return nil
 }
 
-// subscription moves what is due from a durable to its outlet.
+// subscription passes the due messages of a durable to the dispatcher.
 type subscription struct {
-	broker  *Broker
-	durable *durable
-	config  SubscriberConfig
-	outlet  *dispatch.Outlet
-	wake    chan struct{}
+	broker     *Broker
+	durable    *durable
+	config     SubscriberConfig
+	deliveries *dispatch.Subscription
+	wake       chan struct{}
 }
 
 func (s *subscription) nudge() {
@@ -130,12 +130,12 @@ func (s *subscription) close(ctx context.Context) {
 	s.broker.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.CloseTimeout) // ctx is over: that is why we close
 	defer cancel()
-	s.outlet.Close(ctx)
+	s.deliveries.Close(ctx)
 }
 
 // move takes as much as there is room for, and gives how long until something is due again, zero where only a change can bring it.
 func (s *subscription) move() time.Duration {
-	active, held := s.outlet.Load()
+	active, held := s.deliveries.Counts()
 	room := min(s.config.InFlight-active, 5*s.config.InFlight-held)
 	now := s.broker.config.Now()
 	s.broker.mu.Lock()
@@ -146,7 +146,7 @@ func (s *subscription) move() time.Duration {
 	}
 	s.broker.mu.Unlock()
 	for _, it := range items {
-		s.outlet.Take(it)
+		s.deliveries.Enqueue(it)
 	}
 	if room > 0 && len(items) == room {
 		s.nudge() // there may be more, and what waits behind others of its key left room for it
@@ -172,7 +172,7 @@ func (s *subscription) item(sequence uint64) *dispatch.Item {
 		Delivery: &delivery.Delivery{
 			Consumer: s.durable.name, Subject: m.subject, StreamSequence: sequence, Count: s.durable.pending[sequence].count,
 		},
-		Receipt: receipt{broker: s.broker, durable: s.durable, sequence: sequence},
+		Acknowledger: receipt{broker: s.broker, durable: s.durable, sequence: sequence},
 	}
 }
 

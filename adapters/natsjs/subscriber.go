@@ -38,9 +38,9 @@ type SubscriberConfig struct {
 // Subscriber is a Watermill subscriber on a durable pull consumer. Messages of one key come one after the other, also across
 // the subscriptions of one subscriber.
 type Subscriber struct {
-	conn   *Conn
-	config SubscriberConfig
-	lanes  *dispatch.Lanes
+	conn       *Conn
+	config     SubscriberConfig
+	dispatcher *dispatch.Dispatcher
 
 	mu       sync.Mutex
 	isClosed bool
@@ -58,7 +58,7 @@ func NewSubscriber(conn *Conn, config SubscriberConfig) *Subscriber {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Subscriber{conn: conn, config: config, lanes: dispatch.New()}
+	return &Subscriber{conn: conn, config: config, dispatcher: dispatch.New()}
 }
 
 // Subscribe reads the durable on the stream that takes topic, a subject or a pattern. The durable is made if it is missing, also
@@ -77,7 +77,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	}
 	sub := newSubscription(ctx, s, stream, spec)
 	if err := sub.listen(); err != nil {
-		sub.outlet.Close(ctx)
+		sub.deliveries.Close(ctx)
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -86,7 +86,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		defer cancel()
 		sub.run(ctx)
 	})
-	return sub.outlet.Messages(), nil
+	return sub.deliveries.Messages(), nil
 }
 
 // Close stops asking for messages, gives back what no handler got, waits for the handlers that run and for their answers to reach

@@ -27,13 +27,13 @@ const (
 // subscription asks a durable for as many messages as there is room for. It speaks JetStream's pull protocol itself: nats.go's
 // own loops count a message as done when it is handed over, so that what waits would be unbounded, or without heartbeats.
 type subscription struct {
-	conn   *Conn
-	spec   ConsumerSpec
-	stream string
-	config SubscriberConfig
-	outlet *dispatch.Outlet
-	logger *slog.Logger
-	now    func() time.Time
+	conn       *Conn
+	spec       ConsumerSpec
+	stream     string
+	config     SubscriberConfig
+	deliveries *dispatch.Subscription
+	logger     *slog.Logger
+	now        func() time.Time
 
 	inbox    *nats.Subscription
 	finished chan struct{} // closed when the inbox is
@@ -64,10 +64,10 @@ func newSubscription(ctx context.Context, s *Subscriber, stream string, spec Con
 		wake:     make(chan struct{}, 1),
 		isBroken: true, // the durable may be missing
 	}
-	sub.outlet = s.lanes.Open(ctx, dispatch.OutletConfig{
+	sub.deliveries = s.dispatcher.Subscribe(ctx, dispatch.SubscriptionConfig{
 		Heartbeat:     s.config.AckWait / 3,
 		HandlingLimit: s.config.HandlingLimit,
-		Released:      sub.nudge,
+		OnDone:        sub.nudge,
 		Now:           s.config.Now,
 	})
 	return sub
@@ -164,7 +164,7 @@ func (s *subscription) pull() {
 	if s.conn.isUnfit(s.stream, s.spec.Name) {
 		return
 	}
-	active, held := s.outlet.Load()
+	active, held := s.deliveries.Counts()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	room := min(s.config.InFlight-active, s.config.InFlight+s.config.Ahead-held) - s.requested
@@ -210,7 +210,7 @@ const deliveryOverhead = 4 << 10
 func (s *subscription) space() int {
 	largest := int(s.conn.nc.MaxPayload()) + deliveryOverhead
 	most := max(s.config.Bytes, 2*largest)
-	space := most - s.outlet.Bytes() - s.promised
+	space := most - s.deliveries.HeldBytes() - s.promised
 	if space < largest {
 		return 0
 	}
@@ -269,7 +269,7 @@ func (s *subscription) receive(m *nats.Msg) {
 	empty := s.requested == 0
 	s.mu.Unlock()
 	msg := unmarshal(m, place)
-	s.outlet.Take(&dispatch.Item{
+	s.deliveries.Enqueue(&dispatch.Item{
 		Key:     envelope.Key(msg.UUID, msg.Metadata),
 		Message: msg,
 		Delivery: &delivery.Delivery{
@@ -278,8 +278,8 @@ func (s *subscription) receive(m *nats.Msg) {
 			StreamSequence: place.Sequence.Stream,
 			Count:          int(place.NumDelivered),
 		},
-		Receipt: receipt{conn: s.conn, subject: m.Reply},
-		Size:    m.Size(),
+		Acknowledger: receipt{conn: s.conn, subject: m.Reply},
+		Size:         m.Size(),
 	})
 	if empty {
 		s.nudge()
@@ -291,7 +291,7 @@ func (s *subscription) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.CloseTimeout) // ctx is over: that is why we close
 	defer cancel()
 	s.leave(ctx)
-	s.outlet.Close(ctx)
+	s.deliveries.Close(ctx)
 	if s.conn.Connected() {
 		if err := s.conn.nc.FlushTimeout(flushTimeout); err != nil {
 			s.logger.Warn("last acknowledgements may be lost and their messages come again", slog.Any("error", err))

@@ -1,5 +1,5 @@
-// Package delivery is what a broker adapter and the router tell each other about one delivery of a message, beyond the
-// message itself: where it came from, and when it should come back.
+// Package delivery is what a broker adapter and the router tell each other about one delivery of a message: where it came from, and how
+// it is to be redelivered.
 package delivery
 
 import (
@@ -10,34 +10,34 @@ import (
 
 // Delivery is one delivery of one message to one consumer.
 type Delivery struct {
-	Consumer       string // the durable consumer's name
-	Subject        string // the concrete subject, never a pattern
-	StreamSequence uint64 // the message's place in its stream, from 1
+	Consumer       string // name of the durable consumer
+	Subject        string // the subject of the message, never a pattern
+	StreamSequence uint64 // the sequence of the message in its stream, from 1
 	Count          int    // how often the broker has delivered it to this consumer, from 1
 
-	delay atomic.Int64
-	left  atomic.Bool
+	nackDelay      atomic.Int64
+	unacknowledged atomic.Bool
 }
 
-// PutBack asks that the nack which follows brings the message back after d instead of at once.
-func (d *Delivery) PutBack(after time.Duration) { d.delay.Store(int64(after)) }
+// SetNackDelay makes the nack that follows request redelivery after d instead of at once.
+func (d *Delivery) SetNackDelay(delay time.Duration) { d.nackDelay.Store(int64(delay)) }
 
-// Delay is what PutBack asked for, zero for "at once".
-func (d *Delivery) Delay() time.Duration { return time.Duration(d.delay.Load()) }
+// NackDelay returns the delay set by SetNackDelay, or zero.
+func (d *Delivery) NackDelay() time.Duration { return time.Duration(d.nackDelay.Load()) }
 
-// Leave asks that the nack which follows is not sent: the message stays unacknowledged and comes back by itself, as after a
-// crash. That is how a consumer that is being closed lets go of what it did not finish.
-func (d *Delivery) Leave() { d.left.Store(true) }
+// LeaveUnacknowledged suppresses the nack that follows: the broker redelivers the message after its ack wait, as after a crash. A
+// consumer that is closing does this with messages that it did not finish.
+func (d *Delivery) LeaveUnacknowledged() { d.unacknowledged.Store(true) }
 
-// Left reports whether Leave was called.
-func (d *Delivery) Left() bool { return d.left.Load() }
+// LeftUnacknowledged reports whether LeaveUnacknowledged was called.
+func (d *Delivery) LeftUnacknowledged() bool { return d.unacknowledged.Load() }
 
 type key struct{}
 
-// With returns a ctx that carries d; a subscriber puts it into each message's context.
+// With returns a copy of ctx that carries d. Subscribers put it into the context of each message.
 func With(ctx context.Context, d *Delivery) context.Context { return context.WithValue(ctx, key{}, d) }
 
-// From gives the delivery that ctx carries, an empty one where it carries none.
+// From returns the delivery that ctx carries, or the zero Delivery with a Count of 1.
 func From(ctx context.Context) *Delivery {
 	if d, ok := ctx.Value(key{}).(*Delivery); ok {
 		return d
