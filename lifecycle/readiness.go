@@ -76,7 +76,7 @@ func (s *Service) checkBroker(context.Context) error {
 	if s.cfg.Relay == nil {
 		return nil
 	}
-	if t, found := s.cfg.Relay.Trouble(); found && time.Since(t.Since) > longTrouble {
+	if t, found := s.cfg.Relay.DegradedReason(); found && time.Since(t.Since) > longTrouble {
 		return describeTrouble(t, time.Since(t.Since))
 	}
 	if waiting := s.cfg.Relay.Waiting(); waiting > longWait {
@@ -97,7 +97,7 @@ func (s *Service) checkStreams(context.Context) error {
 }
 
 // describeTrouble says what keeps events from being published, and where to look.
-func describeTrouble(t relay.Trouble, lasting time.Duration) error {
+func describeTrouble(t relay.DegradedReason, lasting time.Duration) error {
 	since := "for " + lasting.Round(time.Second).String()
 	if t.Stream == "" {
 		return fault.New(fault.Unavailable, "outbox_fails", "The relay's statements fail at the service's own database, "+since+

@@ -13,7 +13,7 @@ import (
 
 func TestReadinessBlamesTheDatabaseForWhatFailsThere(t *testing.T) {
 	t.Parallel()
-	err := describeTrouble(relay.Trouble{Err: errors.New("read the tail of poison: context deadline exceeded")}, 7*time.Second)
+	err := describeTrouble(relay.DegradedReason{Err: errors.New("read the tail of poison: context deadline exceeded")}, 7*time.Second)
 	e, ok := errors.AsType[*fault.Error](err)
 	require.True(t, ok)
 	require.Equal(t, "outbox_fails", e.Code)
@@ -27,7 +27,7 @@ func TestReadinessSaysWhyTheBrokerRefusesAStream(t *testing.T) {
 	t.Parallel()
 	refused := fault.New(fault.Unavailable, "broker_refused", "The broker refuses messages: maximum messages exceeded.").
 		Because(errors.New("nats: API error"))
-	err := describeTrouble(relay.Trouble{Stream: "events", Err: refused}, 3*time.Second)
+	err := describeTrouble(relay.DegradedReason{Stream: "events", Err: refused}, 3*time.Second)
 	e, ok := errors.AsType[*fault.Error](err)
 	require.True(t, ok)
 	require.Equal(t, "broker_refuses", e.Code)

@@ -10,9 +10,9 @@ import (
 
 // Bounds of the pause of a stream that refuses what is published to it: so long it is noticed at the latest that it takes messages again.
 const (
-	breakMin = 100 * time.Millisecond
-	breakMax = 2 * time.Second
-	retell   = time.Minute // between two lines about a stream that goes on refusing
+	breakerMin  = 100 * time.Millisecond
+	breakerMax  = 2 * time.Second
+	logInterval = time.Minute // between two lines about a stream that goes on refusing
 )
 
 // breaker is the circuit breaker of one stream. A broker may refuse a whole stream: it is full, its disk is, its leader is away, nobody
@@ -24,14 +24,14 @@ type breaker struct {
 	stream string
 	log    *slog.Logger
 
-	refusals int // since the stream was last seen to take what it is sent; 0: closed
-	limit    int // rows that may be on their way, while refusals > 0
-	inFlight int
-	until    time.Time // no row is published before
-	since    time.Time // the first of the refusals
-	cause    error     // of the last one
-	told     time.Time // when the last line about refusals was written
-	open     bool      // no line about the end followed it
+	refusals     int // since the stream was last seen to take what it is sent; 0: closed
+	limit        int // rows that may be on their way, while refusals > 0
+	inFlight     int
+	until        time.Time // no row is published before
+	since        time.Time // the first of the refusals
+	cause        error     // of the last one
+	lastLogged   time.Time // when the last line about refusals was written
+	outageLogged bool      // no line about the end followed it
 }
 
 // allows reports whether another row may be published to the stream.
@@ -39,8 +39,8 @@ func (b *breaker) allows(now time.Time) bool {
 	return b.refusals == 0 || b.inFlight < b.limit && !now.Before(b.until)
 }
 
-// refused takes the failure of a publication. Those that were on their way when a pause began are the same failure.
-func (b *breaker) refused(err error, now time.Time) {
+// failed takes the failure of a publication. Those that were on their way when a pause began are the same failure.
+func (b *breaker) failed(err error, now time.Time) {
 	if b.refusals == 0 {
 		b.since = now
 	}
@@ -49,25 +49,25 @@ func (b *breaker) refused(err error, now time.Time) {
 		return
 	}
 	b.refusals++
-	b.limit, b.until = 1, now.Add(backoff.Exponential(breakMin, breakMax, b.refusals))
-	if b.told.IsZero() || now.Sub(b.told) >= retell {
-		b.told, b.open = now, true
+	b.limit, b.until = 1, now.Add(backoff.Exponential(breakerMin, breakerMax, b.refusals))
+	if b.lastLogged.IsZero() || now.Sub(b.lastLogged) >= logInterval {
+		b.lastLogged, b.outageLogged = now, true
 		b.log.Warn("broker refuses a stream's messages; its rows wait", "stream", b.stream,
 			"for", now.Sub(b.since).Round(time.Millisecond).String(), "error", err)
 	}
 }
 
-// acked takes an acknowledgement. recovered says that it is the first behind a refusal.
-func (b *breaker) acked(most int, now time.Time) (recovered bool) {
+// succeeded takes an acknowledgement. recovered says that it is the first behind a refusal.
+func (b *breaker) succeeded(most int, now time.Time) (recovered bool) {
 	if b.refusals == 0 {
 		return false
 	}
 	recovered = b.limit == 1
-	if recovered && b.open {
-		b.open = false
+	if recovered && b.outageLogged {
+		b.outageLogged = false
 		b.log.Info("broker takes a stream's messages again", "stream", b.stream, "after", now.Sub(b.since).Round(time.Millisecond).String())
 	}
-	calm := now.Sub(b.until) > breakMax
+	calm := now.Sub(b.until) > breakerMax
 	b.limit *= 2
 	if now.Before(b.until) {
 		b.until = now
@@ -78,8 +78,8 @@ func (b *breaker) acked(most int, now time.Time) (recovered bool) {
 	return recovered
 }
 
-// refusing is why the stream's rows wait; nil where the last row that was tried was taken.
-func (b *breaker) refusing() error {
+// reason is why the stream's rows wait; nil where the last row that was tried was taken.
+func (b *breaker) reason() error {
 	if b.refusals == 0 || b.limit > 1 {
 		return nil
 	}
@@ -108,8 +108,8 @@ func (all breakers) of(topic string) *breaker {
 	return b
 }
 
-// settle forgets what is on its way: no outcome is awaited any more.
-func (all breakers) settle() {
+// resetInFlight forgets what is on its way: no outcome is awaited any more.
+func (all breakers) resetInFlight() {
 	for _, b := range all {
 		b.inFlight = 0
 	}

@@ -16,19 +16,19 @@ import (
 
 var errStreamFull = fault.New(fault.Unavailable, "broker_refused", "The broker refuses messages: maximum messages exceeded.")
 
-// refusing is a broker whose stream refuses messages while full says so. It counts what it is sent.
-type refusing struct {
-	*wire
+// refusingBroker is a broker whose stream refuses messages while full says so. It counts what it is sent.
+type refusingBroker struct {
+	*fakeBroker
 
 	full atomic.Bool
 	sent atomic.Int64
 }
 
-func (r *relayRig) startRefusing(t *testing.T, change func(*Config)) (*refusing, func()) {
+func (r *fixture) startRefusing(t *testing.T, change func(*Config)) (*refusingBroker, func()) {
 	t.Helper()
-	b := &refusing{wire: r.broker}
+	b := &refusingBroker{fakeBroker: r.broker}
 	b.refusal = errStreamFull
-	b.judge(func(string, int) verdict {
+	b.setResponse(func(string, int) response {
 		b.sent.Add(1)
 		if b.full.Load() {
 			return refuse
@@ -44,10 +44,10 @@ func (r *relayRig) startRefusing(t *testing.T, change func(*Config)) (*refusing,
 }
 
 // Each new order is a key of its own: pauses of keys alone let a broker that refuses everything be asked more often with each order.
-func TestStreamThatRefusesIsAskedLessAndLessOften(t *testing.T) {
+func TestRefusingStreamIsProbedWithBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		b, stop := r.startRefusing(t, nil)
 		b.full.Store(true)
 		keys := map[string]int{}
@@ -64,11 +64,11 @@ func TestStreamThatRefusesIsAskedLessAndLessOften(t *testing.T) {
 		first := write(10)
 		require.Less(t, first, int64(2048+20), "what was on its way, and a few probes")
 		for range 5 {
-			require.LessOrEqual(t, write(10), int64(10*time.Second/breakMax)+1, "one probe for each pause")
+			require.LessOrEqual(t, write(10), int64(10*time.Second/breakerMax)+1, "one probe for each pause")
 		}
 		require.LessOrEqual(t, strings.Count(r.log.String(), "broker refuses a stream's messages"), 2, "told once, and again after a while")
 		require.NotContains(t, r.log.String(), "publication failed")
-		trouble, found := r.relay.Trouble()
+		trouble, found := r.relay.DegradedReason()
 		require.True(t, found)
 		require.Equal(t, "events", trouble.Stream)
 		require.ErrorIs(t, trouble.Err, errStreamFull)
@@ -76,23 +76,23 @@ func TestStreamThatRefusesIsAskedLessAndLessOften(t *testing.T) {
 
 		b.full.Store(false)
 		recovered := time.Now()
-		eventually(t, breakMax+2*time.Second, r.drained)
-		require.Less(t, time.Since(recovered), breakMax+2*time.Second)
+		eventually(t, breakerMax+2*time.Second, r.drained)
+		require.Less(t, time.Since(recovered), breakerMax+2*time.Second)
 		r.requireOrder(t, keys)
-		_, found = r.relay.Trouble()
+		_, found = r.relay.DegradedReason()
 		require.False(t, found)
 		stop()
 	})
 }
 
 // A stream with a little room takes a few messages at a time: what is sent in vain is in proportion to what it takes.
-func TestStreamThatTakesLittleIsSentLittle(t *testing.T) {
+func TestSlowStreamIsSentFewMessages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		b, stop := r.startRefusing(t, nil)
 		var room atomic.Int64
-		b.judge(func(string, int) verdict {
+		b.setResponse(func(string, int) response {
 			b.sent.Add(1)
 			if room.Add(-1) < 0 {
 				return refuse
@@ -121,12 +121,12 @@ func TestStreamThatTakesLittleIsSentLittle(t *testing.T) {
 	})
 }
 
-func TestOtherStreamsGoOnWhileOneRefuses(t *testing.T) {
+func TestRefusingStreamBlocksNoOtherStream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
-		b, stop := r.startRefusing(t, func(c *Config) { c.Page = 20 })
-		b.judgeTopic(func(topic string) verdict {
+		r := newFixture()
+		b, stop := r.startRefusing(t, func(c *Config) { c.PageSize = 20 })
+		b.setResponseByTopic(func(topic string) response {
 			if envelope.Prefix(topic) == "events" {
 				return refuse
 			}
@@ -137,7 +137,7 @@ func TestOtherStreamsGoOnWhileOneRefuses(t *testing.T) {
 		}
 		<-time.After(time.Minute)
 		reads, sent := r.outbox.rowsRead(), b.sent.Load()
-		p := r.outbox.fresh("late", 1)
+		p := r.outbox.newRow("late", 1)
 		p.Topic = "poison.order-customers"
 		r.outbox.commit(p)
 		eventually(t, time.Second, func() bool { s, _ := r.outbox.mark(p.ID); return s != 0 })
@@ -150,14 +150,14 @@ func TestOtherStreamsGoOnWhileOneRefuses(t *testing.T) {
 }
 
 // One message that is too large for the room that is left must not keep the smaller ones behind it.
-func TestProbeOfARefusingStreamIsNotAlwaysTheSameRow(t *testing.T) {
+func TestProbesOfARefusingStreamUseDifferentRows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		large := r.outbox.add("large", 1)
 		b := r.broker
 		b.refusal = errStreamFull
-		b.judge(func(id string, _ int) verdict {
+		b.setResponse(func(id string, _ int) response {
 			if id == large.MessageID {
 				return refuse
 			}
@@ -168,7 +168,7 @@ func TestProbeOfARefusingStreamIsNotAlwaysTheSameRow(t *testing.T) {
 		for n := range 50 {
 			r.outbox.add(fmt.Sprintf("key-%d", n), 1)
 		}
-		eventually(t, 2*breakMax, func() bool { return r.outbox.waiting() == 1 })
+		eventually(t, 2*breakerMax, func() bool { return r.outbox.waiting() == 1 })
 		stop()
 	})
 }

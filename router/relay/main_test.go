@@ -15,19 +15,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var errAway = fault.New(fault.Unavailable, "database_away", "The database is away.")
 
-// logbook collects what is logged.
-type logbook struct {
+// logBuffer collects what is logged.
+type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *logbook) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *logbook) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()

@@ -51,14 +51,14 @@ func newRelayMetrics(reg prometheus.Registerer, service string) (*relayMetrics, 
 	return m, errors.Join(errs...)
 }
 
-// counted takes a count of what waits.
-func (m *relayMetrics) counted(rows int64) { m.backlog.Set(float64(rows)) }
+// setBacklog takes a count of what waits.
+func (m *relayMetrics) setBacklog(rows int64) { m.backlog.Set(float64(rows)) }
 
-// aged takes the age of the oldest row; 0 where none waits.
-func (m *relayMetrics) aged(age time.Duration) { m.oldest.Set(age.Seconds()) }
+// setOldestAge takes the age of the oldest row; 0 where none waits.
+func (m *relayMetrics) setOldestAge(age time.Duration) { m.oldest.Set(age.Seconds()) }
 
-// refusing takes whether a stream refuses what is published to it.
-func (m *relayMetrics) refusing(stream string, refused bool) {
+// setRefused takes whether a stream refuses what is published to it.
+func (m *relayMetrics) setRefused(stream string, refused bool) {
 	if g := m.refused[stream]; g != nil && refused {
 		g.Set(1)
 	} else if g != nil {
@@ -66,11 +66,11 @@ func (m *relayMetrics) refusing(stream string, refused bool) {
 	}
 }
 
-// resigned empties what only the holder of the lease reports.
-func (m *relayMetrics) resigned() {
+// clearLeader empties what only the holder of the lease reports.
+func (m *relayMetrics) clearLeader() {
 	m.lease.Set(0)
 	m.held.Set(0)
 	for stream := range m.refused {
-		m.refusing(stream, false)
+		m.setRefused(stream, false)
 	}
 }

@@ -21,8 +21,8 @@ type Relay struct {
 	metrics *relayMetrics
 	oldest  atomic.Pointer[time.Time] // when the oldest waiting row was stored, as of the last survey
 
-	compared atomic.Bool // the broker's tail was compared over this connection; before that, rows it may have lost are not purged
-	troubles troubles
+	reconciled atomic.Bool // the broker's tail was compared over this connection; before that, rows it may have lost are not purged
+	degraded   degradedReasons
 }
 
 // New makes a Relay. The error says what is missing from cfg.
@@ -33,7 +33,7 @@ func New(cfg Config) (*Relay, error) {
 		return nil, errors.New("the relay has no service or no holder")
 	case cfg.Outbox == nil || cfg.Broker == nil:
 		return nil, errors.New("the relay has no outbox or no broker")
-	case cfg.Margin+cfg.Renew >= cfg.LeaseTTL:
+	case cfg.Margin+cfg.RenewInterval >= cfg.LeaseTTL:
 		return nil, errors.New("the relay's lease ends before it is renewed")
 	}
 	m, err := newRelayMetrics(cfg.Metrics, cfg.Service)
@@ -47,7 +47,7 @@ func New(cfg Config) (*Relay, error) {
 // takes over at once. A database or a broker that is away is no reason to end: rows wait. The error is always nil.
 func (r *Relay) Run(ctx context.Context) error {
 	var survey sync.WaitGroup
-	survey.Go(func() { r.survey(ctx) })
+	survey.Go(func() { r.measureBacklog(ctx) })
 	defer survey.Wait()
 	quiet := false
 	for ctx.Err() == nil {
@@ -60,15 +60,15 @@ func (r *Relay) Run(ctx context.Context) error {
 			quiet = false
 		}
 		if t != nil {
-			r.lead(ctx, t)
+			r.runAsLeader(ctx, t)
 		}
-		backoff.Wait(ctx, nil, r.cfg.Contend)
+		backoff.Wait(ctx, nil, r.cfg.AcquireInterval)
 	}
 	return nil
 }
 
 // acquire asks for the lease. A nil tenure means that another holds it.
-func (r *Relay) acquire(ctx context.Context) (*tenure, error) {
+func (r *Relay) acquire(ctx context.Context) (*leaseTerm, error) {
 	start := r.cfg.Now()
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.LeaseTTL/2)
 	defer cancel()
@@ -76,81 +76,81 @@ func (r *Relay) acquire(ctx context.Context) (*tenure, error) {
 	if err != nil || !held {
 		return nil, err
 	}
-	return newTenure(epoch, start.Add(r.cfg.LeaseTTL-r.cfg.Margin), r.cfg.Now), nil
+	return newLeaseTerm(epoch, start.Add(r.cfg.LeaseTTL-r.cfg.Margin), r.cfg.Now), nil
 }
 
-// lead publishes while the tenure lasts and ctx does.
-func (r *Relay) lead(ctx context.Context, t *tenure) {
+// runAsLeader publishes while the tenure lasts and ctx does.
+func (r *Relay) runAsLeader(ctx context.Context, t *leaseTerm) {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // what was begun is finished when ctx ends
 	var helpers sync.WaitGroup
-	helpers.Go(func() { r.keep(work, t) })
-	helpers.Go(func() { r.keepPurging(work, t) })
+	helpers.Go(func() { r.renewPeriodically(work, t) })
+	helpers.Go(func() { r.purgePeriodically(work, t) })
 	defer helpers.Wait()
 	defer stop()
 	r.log.InfoContext(ctx, "relay holds the lease", "epoch", t.epoch)
 	r.metrics.lease.Set(1)
-	defer r.metrics.resigned()
-	defer r.troubles.clear()
+	defer r.metrics.clearLeader()
+	defer r.degraded.clear()
 
-	known, low, breakers := map[string]*failing{}, map[string]uint64{}, newBreakers(r.log)
+	known, low, breakers := map[string]*failingKey{}, map[string]uint64{}, newBreakers(r.log)
 	failures := 0 // of comparisons, one behind the other
-	for ctx.Err() == nil && t.holds() {
-		if !r.awaitBroker(ctx, t) {
+	for ctx.Err() == nil && t.valid() {
+		if !r.awaitConnection(ctx, t) {
 			break
 		}
-		held, err := r.checkTail(work, t, low)
+		held, err := r.reconcileTail(work, t, low)
 		if err != nil {
 			failures++
-			r.notCompared(ctx, err, failures)
-			backoff.Wait(ctx, t.over, backoff.Exponential(r.cfg.Poll, breakMax, failures))
+			r.reportReconcileFailure(ctx, err, failures)
+			backoff.Wait(ctx, t.expired, backoff.Exponential(r.cfg.PollInterval, breakerMax, failures))
 			continue
 		}
 		failures = 0
-		r.failed(comparing, nil)
-		r.compared.Store(true)
-		s := newStretch(r, t, known, breakers, held)
+		r.setDatabaseError(reconciling, nil)
+		r.reconciled.Store(true)
+		s := newPublishSession(r, t, known, breakers, held)
 		s.run(ctx, work)
-		known, low = s.w.failingOn(r.cfg.Now()), s.water.end()
-		r.compared.Store(false)
+		known, low = s.tracker.persistentFailures(r.cfg.Now()), s.losses.close()
+		r.reconciled.Store(false)
 	}
-	r.resign(work, t)
+	r.releaseLease(work, t)
 }
 
-// notCompared tells of a comparison that failed: the first time, and about once a minute as long as it goes on.
-func (r *Relay) notCompared(ctx context.Context, err error, failures int) {
+// reportReconcileFailure tells of a comparison that failed: the first time, and about once a minute as long as it goes on.
+func (r *Relay) reportReconcileFailure(ctx context.Context, err error, failures int) {
 	if ctx.Err() != nil {
 		return
 	}
-	t := Trouble{Since: r.cfg.Now(), Err: err}
+	t := DegradedReason{Since: r.cfg.Now(), Err: err}
 	if e, ok := errors.AsType[*brokerError](err); ok {
 		t.Stream = e.stream
 	}
-	r.troubles.set(comparing, t)
-	if failures%int(retell/breakMax) == 1 {
+	r.degraded.set(reconciling, t)
+	if failures%int(logInterval/breakerMax) == 1 {
 		r.log.WarnContext(ctx, "relay cannot compare the outbox with the broker", "error", err)
 	}
 }
 
-// resign releases a lease that still stands.
-func (r *Relay) resign(ctx context.Context, t *tenure) {
-	if !t.holds() {
+// releaseLease releases a lease that still stands.
+func (r *Relay) releaseLease(ctx context.Context, t *leaseTerm) {
+	if !t.valid() {
 		return
 	}
-	ctx, cancel := t.within(ctx)
+	ctx, cancel := t.withDeadline(ctx)
 	defer cancel()
 	if err := r.cfg.Outbox.Release(ctx, t.epoch); err != nil {
 		r.log.WarnContext(ctx, "relay could not release the lease", "error", err)
 	}
-	t.end()
+	t.expire()
 }
 
-// awaitBroker waits for a connection. It is false where ctx or the tenure ended first.
-func (r *Relay) awaitBroker(ctx context.Context, t *tenure) bool {
+// awaitConnection waits for a connection. It is false where ctx or the tenure ended first.
+func (r *Relay) awaitConnection(ctx context.Context, t *leaseTerm) bool {
 	if r.cfg.Broker.Connected() {
 		return true
 	}
 	r.log.WarnContext(ctx, "relay waits for the broker")
-	for t.holds() && backoff.Wait(ctx, t.over, look) {
+	for t.valid() && backoff.Wait(ctx, t.expired, checkInterval) {
 		if r.cfg.Broker.Connected() {
 			r.log.InfoContext(ctx, "relay goes on: the broker is back")
 			return true
@@ -159,5 +159,5 @@ func (r *Relay) awaitBroker(ctx context.Context, t *tenure) bool {
 	return false
 }
 
-// look is how often the relay looks at what nobody tells it: the connection, its clock, the pauses of failing keys.
-const look = 25 * time.Millisecond
+// checkInterval is how often the relay looks at what nobody tells it: the connection, its clock, the pauses of failing keys.
+const checkInterval = 25 * time.Millisecond

@@ -19,21 +19,21 @@ import (
 	"github.com/millrace/millrace/app/outbox"
 )
 
-// relayRig is an outbox, a broker, and the relays that were started between them.
-type relayRig struct {
-	outbox   *table
-	broker   *wire
+// fixture is an outbox, a broker, and the relays that were started between them.
+type fixture struct {
+	outbox   *memoryOutbox
+	broker   *fakeBroker
 	registry *prometheus.Registry
-	log      *logbook
+	log      *logBuffer
 	relay    *Relay // the last one that was started
 }
 
-func newRelayRig() *relayRig {
-	return &relayRig{outbox: newTable(), broker: newWire(), registry: prometheus.NewRegistry(), log: &logbook{}}
+func newFixture() *fixture {
+	return &fixture{outbox: newMemoryOutbox(), broker: newFakeBroker(), registry: prometheus.NewRegistry(), log: &logBuffer{}}
 }
 
 // start runs a relay until stop is called, which returns when it has ended.
-func (r *relayRig) start(t *testing.T, change func(*Config)) (stop func()) {
+func (r *fixture) start(t *testing.T, change func(*Config)) (stop func()) {
 	t.Helper()
 	cfg := Config{
 		Service: "order", Holder: "one", Outbox: r.outbox, Broker: r.broker,
@@ -58,10 +58,10 @@ func (r *relayRig) start(t *testing.T, change func(*Config)) (stop func()) {
 }
 
 // drained reports that nothing waits.
-func (r *relayRig) drained() bool { return r.outbox.waiting() == 0 }
+func (r *fixture) drained() bool { return r.outbox.waiting() == 0 }
 
 // requireOrder proves that the rows of each key are in the stream in sequence, each once.
-func (r *relayRig) requireOrder(t *testing.T, keys map[string]int) {
+func (r *fixture) requireOrder(t *testing.T, keys map[string]int) {
 	t.Helper()
 	next := map[string]int{}
 	for place, s := range r.broker.contents() {
@@ -72,7 +72,7 @@ func (r *relayRig) requireOrder(t *testing.T, keys map[string]int) {
 }
 
 // gauge reads a metric of the service.
-func (r *relayRig) gauge(t *testing.T, name string) float64 {
+func (r *fixture) gauge(t *testing.T, name string) float64 {
 	t.Helper()
 	families, err := r.registry.Gather()
 	require.NoError(t, err)
@@ -85,10 +85,10 @@ func (r *relayRig) gauge(t *testing.T, name string) float64 {
 	return 0
 }
 
-func TestRelayPublishesAtOnce(t *testing.T) {
+func TestRelayPublishesImmediatelyAfterACommit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		stop := r.start(t, nil)
 		<-time.After(100 * time.Millisecond)
 		p := r.outbox.add("a", 1)
@@ -107,16 +107,16 @@ func TestRelayPublishesAtOnce(t *testing.T) {
 
 // Many writers, each with a key of its own, commit in another order than they draw IDs, some two rows at once; pages are far
 // smaller than what waits.
-func TestRelaySkipsNoRowThatBecomesVisibleLate(t *testing.T) {
+func TestRowsThatCommitOutOfOrderAreAllPublished(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := newRelayRig()
+				r := newFixture()
 				r.outbox.latency = time.Millisecond // so that the pages of a pass show different moments
 				r.broker.latency = 5 * time.Millisecond
-				stop := r.start(t, func(c *Config) { c.Page, c.Window, c.Marks = 5, 40, 7 })
+				stop := r.start(t, func(c *Config) { c.PageSize, c.MaxInFlight, c.AckBatch = 5, 40, 7 })
 				keys := map[string]int{}
 				var writers sync.WaitGroup
 				for w := range 24 {
@@ -126,11 +126,11 @@ func TestRelaySkipsNoRowThatBecomesVisibleLate(t *testing.T) {
 						random := rand.New(rand.NewPCG(seed, uint64(w)))
 						pause := func() { <-time.After(time.Duration(random.IntN(4000)) * time.Microsecond) }
 						for n := 1; n <= rows; {
-							tx := []outbox.Pending{r.outbox.fresh(key, int64(n))}
+							tx := []outbox.Pending{r.outbox.newRow(key, int64(n))}
 							n++
 							if n <= rows && random.IntN(3) == 0 {
 								pause()
-								tx = append(tx, r.outbox.fresh(key, int64(n)))
+								tx = append(tx, r.outbox.newRow(key, int64(n)))
 								n++
 							}
 							pause()
@@ -152,18 +152,18 @@ func TestRelaySkipsNoRowThatBecomesVisibleLate(t *testing.T) {
 	}
 }
 
-func TestRelayMarksExactlyWhatWasAcknowledged(t *testing.T) {
+func TestExactlyTheAcknowledgedRowsAreMarked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		random := rand.New(rand.NewPCG(1, 2))
-		r.broker.judge(func(_ string, n int) verdict {
+		r.broker.setResponse(func(_ string, n int) response {
 			if n > 6 {
 				return storeAndAck
 			}
-			return verdict(random.IntN(3))
+			return response(random.IntN(3))
 		})
-		stop := r.start(t, func(c *Config) { c.Page = 20 })
+		stop := r.start(t, func(c *Config) { c.PageSize = 20 })
 		keys := map[string]int{}
 		for key := range 30 {
 			name := fmt.Sprintf("key-%d", key)
@@ -192,10 +192,10 @@ func TestRelayMarksExactlyWhatWasAcknowledged(t *testing.T) {
 	})
 }
 
-func TestAFailingRowHoldsItsKeyAndNobodyElse(t *testing.T) {
+func TestFailingRowBlocksOnlyItsKey(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		var refused atomic.Bool
 		refused.Store(true)
 		bad := map[string]bool{}
@@ -211,13 +211,13 @@ func TestAFailingRowHoldsItsKeyAndNobodyElse(t *testing.T) {
 		for n := range int64(10) {
 			r.outbox.add("good", n+1)
 		}
-		r.broker.judge(func(id string, _ int) verdict {
+		r.broker.setResponse(func(id string, _ int) response {
 			if bad[id] && refused.Load() {
 				return refuse
 			}
 			return storeAndAck
 		})
-		stop := r.start(t, func(c *Config) { c.Page = 5 })
+		stop := r.start(t, func(c *Config) { c.PageSize = 5 })
 		eventually(t, time.Second, func() bool { return r.outbox.waiting() == 70 })
 		r.requireOrder(t, map[string]int{"good": 10})
 		<-time.After(time.Minute)
@@ -236,17 +236,17 @@ func TestAFailingRowHoldsItsKeyAndNobodyElse(t *testing.T) {
 	})
 }
 
-func TestALostAcknowledgementIsRepeatedUnderTheSameID(t *testing.T) {
+func TestLostAcknowledgementIsRetriedUnderTheSameID(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
-		r.broker.judge(func(_ string, n int) verdict {
+		r := newFixture()
+		r.broker.setResponse(func(_ string, n int) response {
 			if n == 1 {
 				return storeAndLoseAck
 			}
 			return storeAndAck
 		})
-		p := r.outbox.fresh("a", 1)
+		p := r.outbox.newRow("a", 1)
 		p.MessageID = "poison-7" // not the event's own ID
 		r.outbox.commit(p)
 		stop := r.start(t, nil)
@@ -259,14 +259,14 @@ func TestALostAcknowledgementIsRepeatedUnderTheSameID(t *testing.T) {
 	})
 }
 
-func TestWritesGoOnWhileTheBrokerIsAway(t *testing.T) {
+func TestWritesContinueWhileTheBrokerIsUnreachable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		stop := r.start(t, nil)
 		r.outbox.add("a", 1)
 		eventually(t, time.Second, r.drained)
-		r.broker.leave()
+		r.broker.disconnect()
 		<-time.After(time.Second)
 		reads := r.outbox.readsSoFar()
 		keys := map[string]int{"a": 1}
@@ -276,10 +276,10 @@ func TestWritesGoOnWhileTheBrokerIsAway(t *testing.T) {
 			r.outbox.add(key, int64(keys[key]))
 			<-time.After(100 * time.Millisecond)
 		}
-		require.Zero(t, r.broker.sentAway, "nothing is sent into the void")
+		require.Zero(t, r.broker.sentWhileAway, "nothing is sent into the void")
 		require.Equal(t, reads, r.outbox.readsSoFar(), "nor read")
 		require.Equal(t, 1000, r.outbox.waiting())
-		r.broker.come(0)
+		r.broker.reconnect(0)
 		eventually(t, time.Second, r.drained)
 		r.requireOrder(t, keys)
 		require.Equal(t, []string{"one"}, r.outbox.taken, "it kept the lease")
@@ -287,12 +287,12 @@ func TestWritesGoOnWhileTheBrokerIsAway(t *testing.T) {
 	})
 }
 
-func TestAConnectionLostUnderLoadLosesAndDisordersNothing(t *testing.T) {
+func TestConnectionLossUnderLoadLosesAndReordersNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		r.broker.latency = 20 * time.Millisecond
-		stop := r.start(t, func(c *Config) { c.Page = 50 })
+		stop := r.start(t, func(c *Config) { c.PageSize = 50 })
 		keys := map[string]int{}
 		var writer sync.WaitGroup
 		writer.Go(func() {
@@ -305,9 +305,9 @@ func TestAConnectionLostUnderLoadLosesAndDisordersNothing(t *testing.T) {
 		})
 		for range 5 {
 			<-time.After(300 * time.Millisecond)
-			r.broker.leave()
+			r.broker.disconnect()
 			<-time.After(150 * time.Millisecond)
-			r.broker.come(0)
+			r.broker.reconnect(0)
 		}
 		writer.Wait()
 		eventually(t, 30*time.Second, r.drained)
@@ -316,13 +316,13 @@ func TestAConnectionLostUnderLoadLosesAndDisordersNothing(t *testing.T) {
 	})
 }
 
-func TestWhatABrokerLostIsPublishedAgain(t *testing.T) {
+func TestMessagesLostByTheBrokerAreRepublished(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]int{"nothing": 0, "some": 7, "more than a step": tailStep + 50, "everything": 300} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := newRelayRig()
+				r := newFixture()
 				stop := r.start(t, nil)
 				keys := map[string]int{}
 				add := func(n int) {
@@ -334,12 +334,12 @@ func TestWhatABrokerLostIsPublishedAgain(t *testing.T) {
 					add(n)
 				}
 				eventually(t, 5*time.Second, r.drained)
-				r.broker.leave()
+				r.broker.disconnect()
 				for n := range 50 {
 					add(n)
 				}
 				<-time.After(100 * time.Millisecond)
-				r.broker.come(lost)
+				r.broker.reconnect(lost)
 				eventually(t, 5*time.Second, r.drained)
 				r.requireOrder(t, keys)
 				require.InDelta(t, lost, r.gauge(t, "millrace_outbox_unmarked_total"), 0)
@@ -349,17 +349,17 @@ func TestWhatABrokerLostIsPublishedAgain(t *testing.T) {
 	}
 }
 
-func TestATakeOverComparesTheTailToo(t *testing.T) {
+func TestTakeoverReconcilesTheTail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		stop := r.start(t, nil)
 		for n := range int64(20) {
 			r.outbox.add("a", n+1)
 		}
 		eventually(t, time.Second, r.drained)
 		stop()
-		r.broker.come(5)
+		r.broker.reconnect(5)
 		stop = r.start(t, func(c *Config) { c.Holder = "two" })
 		eventually(t, time.Second, func() bool { return len(r.broker.contents()) == 20 })
 		r.requireOrder(t, map[string]int{"a": 20})
@@ -367,14 +367,14 @@ func TestATakeOverComparesTheTailToo(t *testing.T) {
 	})
 }
 
-// partition is an outbox as a process sees it that stopped, or was cut off: its statements do not come back.
-type partition struct {
-	*table
+// partitionedOutbox is an outbox as a process sees it that stopped, or was cut off: its statements do not come back.
+type partitionedOutbox struct {
+	*memoryOutbox
 
 	cut chan struct{}
 }
 
-func (p *partition) hang(ctx context.Context) error {
+func (p *partitionedOutbox) hang(ctx context.Context) error {
 	select {
 	case <-p.cut:
 		<-ctx.Done()
@@ -384,39 +384,39 @@ func (p *partition) hang(ctx context.Context) error {
 	}
 }
 
-func (p *partition) Acquire(ctx context.Context, holder string, ttl time.Duration) (int64, bool, error) {
+func (p *partitionedOutbox) Acquire(ctx context.Context, holder string, ttl time.Duration) (int64, bool, error) {
 	if err := p.hang(ctx); err != nil {
 		return 0, false, err
 	}
-	return p.table.Acquire(ctx, holder, ttl)
+	return p.memoryOutbox.Acquire(ctx, holder, ttl)
 }
 
-func (p *partition) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
+func (p *partitionedOutbox) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
 	if err := p.hang(ctx); err != nil {
 		return err
 	}
-	return p.table.Renew(ctx, epoch, ttl)
+	return p.memoryOutbox.Renew(ctx, epoch, ttl)
 }
 
-func (p *partition) Pending(ctx context.Context, streams []string, after int64, limit int) ([]outbox.Pending, bool, error) {
+func (p *partitionedOutbox) Pending(ctx context.Context, streams []string, after int64, limit int) ([]outbox.Pending, bool, error) {
 	if err := p.hang(ctx); err != nil {
 		return nil, false, err
 	}
-	return p.table.Pending(ctx, streams, after, limit)
+	return p.memoryOutbox.Pending(ctx, streams, after, limit)
 }
 
-func (p *partition) Mark(ctx context.Context, epoch int64, rows []outbox.Published) error {
+func (p *partitionedOutbox) Mark(ctx context.Context, epoch int64, rows []outbox.Published) error {
 	if err := p.hang(ctx); err != nil {
 		return err
 	}
-	return p.table.Mark(ctx, epoch, rows)
+	return p.memoryOutbox.Mark(ctx, epoch, rows)
 }
 
-func TestAnotherTakesOverWithinFiveSeconds(t *testing.T) {
+func TestAnotherRelayTakesOverWithinFiveSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
-		dying := &partition{table: r.outbox, cut: make(chan struct{})}
+		r := newFixture()
+		dying := &partitionedOutbox{memoryOutbox: r.outbox, cut: make(chan struct{})}
 		stopOne := r.start(t, func(c *Config) { c.Outbox = dying })
 		<-time.After(10 * time.Millisecond)
 		stopTwo := r.start(t, func(c *Config) { c.Holder = "two" })
@@ -437,10 +437,10 @@ func TestAnotherTakesOverWithinFiveSeconds(t *testing.T) {
 	})
 }
 
-func TestAStoppedRelayHandsOverAtOnce(t *testing.T) {
+func TestStoppedRelayReleasesItsLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		r.broker.latency = 200 * time.Millisecond
 		stopOne := r.start(t, nil)
 		<-time.After(10 * time.Millisecond)
@@ -459,23 +459,23 @@ func TestAStoppedRelayHandsOverAtOnce(t *testing.T) {
 }
 
 // A process that was stopped for longer than its lease finds its clock far ahead when it goes on, before any timer has told it.
-func TestAHolderThatWasPausedLongerThanItsLeaseDoesNothingMore(t *testing.T) {
+func TestProcessPausedLongerThanItsLeasePublishesAndMarksNothing(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		rows, sent int
-		arrange    func(outbox *pausingTable, broker *pausingWire, pause func())
+		arrange    func(outbox *pausingOutbox, broker *pausingBroker, pause func())
 	}{
-		"between reading and publishing": {3, 0, func(outbox *pausingTable, _ *pausingWire, pause func()) { outbox.read = pause }},
-		"between two rows of a page":     {3, 1, func(_ *pausingTable, broker *pausingWire, pause func()) { broker.sent = pause }},
-		"when the acknowledgement comes": {1, 1, func(_ *pausingTable, broker *pausingWire, pause func()) { broker.acked = pause }},
-		"between acknowledgement and mark": {1, 1, func(_ *pausingTable, broker *pausingWire, pause func()) {
+		"between reading and publishing": {3, 0, func(outbox *pausingOutbox, _ *pausingBroker, pause func()) { outbox.read = pause }},
+		"between two rows of a page":     {3, 1, func(_ *pausingOutbox, broker *pausingBroker, pause func()) { broker.sent = pause }},
+		"when the acknowledgement comes": {1, 1, func(_ *pausingOutbox, broker *pausingBroker, pause func()) { broker.acked = pause }},
+		"between acknowledgement and mark": {1, 1, func(_ *pausingOutbox, broker *pausingBroker, pause func()) {
 			broker.acked = func() { time.AfterFunc(2*time.Millisecond, pause) }
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := newRelayRig()
+				r := newFixture()
 				var ahead atomic.Int64 // the time that passed while the process stood still
 				now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 				r.outbox.now = now
@@ -489,8 +489,8 @@ func TestAHolderThatWasPausedLongerThanItsLeaseDoesNothingMore(t *testing.T) {
 						_, _, _ = r.outbox.Acquire(context.WithoutCancel(t.Context()), "two", time.Hour) // looked at below
 					})
 				}
-				outbox := &pausingTable{table: r.outbox, read: func() {}}
-				broker := &pausingWire{wire: r.broker, sent: func() {}, acked: func() {}}
+				outbox := &pausingOutbox{memoryOutbox: r.outbox, read: func() {}}
+				broker := &pausingBroker{fakeBroker: r.broker, sent: func() {}, acked: func() {}}
 				tc.arrange(outbox, broker, pause)
 				stop := r.start(t, func(c *Config) { c.Outbox, c.Broker, c.Now = outbox, broker, now })
 				<-time.After(time.Minute)
@@ -504,75 +504,75 @@ func TestAHolderThatWasPausedLongerThanItsLeaseDoesNothingMore(t *testing.T) {
 	}
 }
 
-// pausingTable pauses the process between the database's answer and what follows, and counts attempts to mark.
-type pausingTable struct {
-	*table
+// pausingOutbox pauses the process between the database's answer and what follows, and counts attempts to mark.
+type pausingOutbox struct {
+	*memoryOutbox
 
 	read  func()
 	marks atomic.Int32
 }
 
-func (p *pausingTable) Pending(ctx context.Context, streams []string, after int64, limit int) ([]outbox.Pending, bool, error) {
-	rows, more, err := p.table.Pending(ctx, streams, after, limit)
+func (p *pausingOutbox) Pending(ctx context.Context, streams []string, after int64, limit int) ([]outbox.Pending, bool, error) {
+	rows, more, err := p.memoryOutbox.Pending(ctx, streams, after, limit)
 	p.read()
 	return rows, more, err
 }
 
-func (p *pausingTable) Mark(ctx context.Context, epoch int64, rows []outbox.Published) error {
+func (p *pausingOutbox) Mark(ctx context.Context, epoch int64, rows []outbox.Published) error {
 	p.marks.Add(1)
-	return p.table.Mark(ctx, epoch, rows)
+	return p.memoryOutbox.Mark(ctx, epoch, rows)
 }
 
-// pausingWire pauses the process after a publication, or when its acknowledgement arrives.
-type pausingWire struct {
-	*wire
+// pausingBroker pauses the process after a publication, or when its acknowledgement arrives.
+type pausingBroker struct {
+	*fakeBroker
 
 	sent, acked func()
 }
 
-func (p *pausingWire) PublishAsync(topic string, msg *message.Message, done func(uint64, error)) {
-	p.wire.PublishAsync(topic, msg, func(sequence uint64, err error) {
+func (p *pausingBroker) PublishAsync(topic string, msg *message.Message, done func(uint64, error)) {
+	p.fakeBroker.PublishAsync(topic, msg, func(sequence uint64, err error) {
 		p.acked()
 		done(sequence, err)
 	})
 	p.sent()
 }
 
-func TestNothingIsSentBehindALostConnection(t *testing.T) {
+func TestNothingIsPublishedAfterTheConnectionIsLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		for n := range 50 {
 			r.outbox.add(strconv.Itoa(n), 1)
 		}
-		broker := &pausingWire{wire: r.broker, sent: r.broker.leave, acked: func() {}}
+		broker := &pausingBroker{fakeBroker: r.broker, sent: r.broker.disconnect, acked: func() {}}
 		stop := r.start(t, func(c *Config) { c.Broker = broker })
 		<-time.After(time.Minute)
 		require.Len(t, r.broker.contents(), 1)
-		require.Zero(t, r.broker.sentAway)
+		require.Zero(t, r.broker.sentWhileAway)
 		stop()
 	})
 }
 
-// flaky fails marks while told so.
-type flaky struct {
-	*table
+// flakyOutbox fails marks while told so.
+type flakyOutbox struct {
+	*memoryOutbox
 
 	failing atomic.Bool
 }
 
-func (f *flaky) Mark(ctx context.Context, epoch int64, rows []outbox.Published) error {
+func (f *flakyOutbox) Mark(ctx context.Context, epoch int64, rows []outbox.Published) error {
 	if f.failing.Load() {
 		return errAway
 	}
-	return f.table.Mark(ctx, epoch, rows)
+	return f.memoryOutbox.Mark(ctx, epoch, rows)
 }
 
-func TestARowWhoseMarkIsPendingIsNotPublishedAgain(t *testing.T) {
+func TestRowWithAPendingMarkIsNotRepublished(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
-		outbox := &flaky{table: r.outbox}
+		r := newFixture()
+		outbox := &flakyOutbox{memoryOutbox: r.outbox}
 		outbox.failing.Store(true)
 		stop := r.start(t, func(c *Config) { c.Outbox = outbox })
 		p := r.outbox.add("a", 1)
@@ -586,21 +586,21 @@ func TestARowWhoseMarkIsPendingIsNotPublishedAgain(t *testing.T) {
 	})
 }
 
-func TestPublishedRowsArePurgedButNotWhileTheBrokerIsAway(t *testing.T) {
+func TestPublishedRowsArePurgedOnlyWhileConnected(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
-		stop := r.start(t, func(c *Config) { c.PurgeStep = 10 })
+		r := newFixture()
+		stop := r.start(t, func(c *Config) { c.PurgeBatch = 10 })
 		for n := range int64(95) {
 			r.outbox.add("a", n+1)
 		}
 		eventually(t, time.Second, r.drained)
 		<-time.After(30 * time.Minute)
-		r.broker.leave()
+		r.broker.disconnect()
 		r.outbox.add("a", 96)
 		<-time.After(time.Hour)
 		require.Len(t, r.outbox.rows, 96)
-		r.broker.come(0)
+		r.broker.reconnect(0)
 		eventually(t, 10*time.Second, func() bool {
 			r.outbox.mu.Lock()
 			defer r.outbox.mu.Unlock()
@@ -611,16 +611,16 @@ func TestPublishedRowsArePurgedButNotWhileTheBrokerIsAway(t *testing.T) {
 	})
 }
 
-func TestRelayReadsLittleWhileNothingHappens(t *testing.T) {
+func TestIdleRelayReadsLittle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		stop := r.start(t, nil)
 		<-time.After(10 * time.Second)
 		require.LessOrEqual(t, r.outbox.readsSoFar(), 45)
 		reads := r.outbox.readsSoFar()
 		for range 1000 { // a commit each 100 µs
-			p := r.outbox.fresh("", 0)
+			p := r.outbox.newRow("", 0)
 			r.outbox.commit(p)
 			<-time.After(100 * time.Microsecond)
 		}
@@ -630,9 +630,9 @@ func TestRelayReadsLittleWhileNothingHappens(t *testing.T) {
 	})
 }
 
-func TestNewRelayRefusesWhatCannotWork(t *testing.T) {
+func TestNewRejectsIncompleteConfig(t *testing.T) {
 	t.Parallel()
-	good := Config{Service: "order", Holder: "one", Outbox: newTable(), Broker: newWire()}
+	good := Config{Service: "order", Holder: "one", Outbox: newMemoryOutbox(), Broker: newFakeBroker()}
 	_, err := New(good)
 	require.NoError(t, err)
 	for _, change := range []func(*Config){
@@ -640,7 +640,7 @@ func TestNewRelayRefusesWhatCannotWork(t *testing.T) {
 		func(c *Config) { c.Holder = "" },
 		func(c *Config) { c.Outbox = nil },
 		func(c *Config) { c.Broker = nil },
-		func(c *Config) { c.Renew = c.LeaseTTL + 4*time.Second },
+		func(c *Config) { c.RenewInterval = c.LeaseTTL + 4*time.Second },
 	} {
 		cfg := good
 		change(&cfg)

@@ -26,23 +26,23 @@ func (s *shelf) Pending(_ context.Context, _ []string, after int64, limit int) (
 	return pending, len(pending) == limit || sizeOf(pending) >= outbox.PageBytes, nil
 }
 
-func TestPageOfLongRowsIsShortAndNotTheLast(t *testing.T) {
+func TestPageOfLargeRowsIsShortAndNotTheLast(t *testing.T) {
 	t.Parallel()
 	s := &shelf{rows: 40, length: outbox.PageBytes / 16}
-	d := newReader(&Relay{cfg: Config{Outbox: s, Page: 500, LeaseTTL: time.Minute, Now: time.Now}})
-	first := d.read(t.Context(), request{})
+	d := newPageReader(&Relay{cfg: Config{Outbox: s, PageSize: 500, LeaseTTL: time.Minute, Now: time.Now}})
+	first := d.read(t.Context(), pageRequest{})
 	require.Len(t, first.rows, 16)
 	require.True(t, first.more, "cut short")
-	require.True(t, d.read(t.Context(), request{after: 16}).more)
-	last := d.read(t.Context(), request{after: 32})
+	require.True(t, d.read(t.Context(), pageRequest{after: 16}).more)
+	last := d.read(t.Context(), pageRequest{after: 32})
 	require.Len(t, last.rows, 8)
 	require.False(t, last.more)
 	require.Equal(t, []int{500, 16, 16}, s.asked, "no more is asked for than is taken")
 
 	s.length = 1
 	for range 8 {
-		require.Len(t, d.read(t.Context(), request{}).rows, min(40, s.asked[len(s.asked)-1]))
+		require.Len(t, d.read(t.Context(), pageRequest{}).rows, min(40, s.asked[len(s.asked)-1]))
 	}
 	require.Equal(t, 32, s.asked[4], "more again once rows are short")
-	require.False(t, d.read(t.Context(), request{}).more)
+	require.False(t, d.read(t.Context(), pageRequest{}).more)
 }

@@ -12,20 +12,20 @@ import (
 const (
 	// purgePause lets others at the database between two steps of a purge.
 	purgePause = 100 * time.Millisecond
-	// surveyShare bounds how much of its time a replica spends on counting what waits: a backlog of millions is counted less often.
-	surveyShare = 20
+	// measureShare bounds how much of its time a replica spends on counting what waits: a backlog of millions is counted less often.
+	measureShare = 20
 )
 
-// survey counts what waits until ctx ends, with the lease or without: a backlog that nobody publishes must be seen.
-func (r *Relay) survey(ctx context.Context) {
+// measureBacklog counts what waits until ctx ends, with the lease or without: a backlog that nobody publishes must be seen.
+func (r *Relay) measureBacklog(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := r.cfg.Now()
 		if b, err := r.cfg.Outbox.Backlog(ctx); err == nil {
 			r.oldest.Store(&b.Oldest)
-			r.metrics.counted(b.Rows)
+			r.metrics.setBacklog(b.Rows)
 		}
-		r.metrics.aged(r.Waiting()) // also where the count failed: what was there goes on waiting
-		backoff.Wait(ctx, nil, max(r.cfg.Survey, surveyShare*r.cfg.Now().Sub(began)))
+		r.metrics.setOldestAge(r.Waiting()) // also where the count failed: what was there goes on waiting
+		backoff.Wait(ctx, nil, max(r.cfg.MaintenanceInterval, measureShare*r.cfg.Now().Sub(began)))
 	}
 }
 
@@ -38,38 +38,38 @@ func (r *Relay) Waiting() time.Duration {
 	return max(r.cfg.Now().Sub(*oldest), 0)
 }
 
-// keepPurging deletes what was acknowledged long ago, until the tenure is over or ctx ends.
-func (r *Relay) keepPurging(ctx context.Context, t *tenure) {
+// purgePeriodically deletes what was acknowledged long ago, until the tenure is over or ctx ends.
+func (r *Relay) purgePeriodically(ctx context.Context, t *leaseTerm) {
 	failing := false
-	for t.holds() {
+	for t.valid() {
 		err := r.purge(ctx, t)
 		if err != nil && ctx.Err() == nil && !failing {
 			r.log.WarnContext(ctx, "published rows could not be purged", "error", err)
 		}
 		failing = err != nil
-		if !backoff.Wait(ctx, t.over, r.cfg.Survey) {
+		if !backoff.Wait(ctx, t.expired, r.cfg.MaintenanceInterval) {
 			return
 		}
 	}
 }
 
 // purge deletes in small steps. While the broker is away nothing is deleted: it may come back without its last messages.
-func (r *Relay) purge(ctx context.Context, t *tenure) error {
-	for t.holds() && r.cfg.Broker.Connected() {
+func (r *Relay) purge(ctx context.Context, t *leaseTerm) error {
+	for t.valid() && r.cfg.Broker.Connected() {
 		n, err := r.purgeStep(ctx, t)
-		if err != nil || n < int64(r.cfg.PurgeStep) || !backoff.Wait(ctx, t.over, purgePause) {
+		if err != nil || n < int64(r.cfg.PurgeBatch) || !backoff.Wait(ctx, t.expired, purgePause) {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Relay) purgeStep(ctx context.Context, t *tenure) (deleted int64, err error) {
-	ctx, cancel := t.reading(ctx)
+func (r *Relay) purgeStep(ctx context.Context, t *leaseTerm) (deleted int64, err error) {
+	ctx, cancel := t.readContext(ctx)
 	defer cancel()
-	rows, err := r.cfg.Outbox.Purgeable(ctx, r.cfg.Keep, r.cfg.PurgeStep)
-	if err == nil && len(rows) > 0 && !r.compared.Load() {
-		rows, err = r.held(ctx, t, rows)
+	rows, err := r.cfg.Outbox.Purgeable(ctx, r.cfg.Retention, r.cfg.PurgeBatch)
+	if err == nil && len(rows) > 0 && !r.reconciled.Load() {
+		rows, err = r.onlyHeld(ctx, t, rows)
 	}
 	if err != nil || len(rows) == 0 {
 		return 0, err
@@ -79,9 +79,9 @@ func (r *Relay) purgeStep(ctx context.Context, t *tenure) (deleted int64, err er
 	return deleted, err
 }
 
-// held returns those of rows that the broker still has, without waiting for its tail to be compared: a stream loses messages at its end, so
+// onlyHeld returns those of rows that the broker still has, without waiting for its tail to be compared: a stream loses messages at its end, so
 // one that has the row with the highest place has the others.
-func (r *Relay) held(ctx context.Context, t *tenure, rows []outbox.Published) (held []outbox.Published, err error) {
+func (r *Relay) onlyHeld(ctx context.Context, t *leaseTerm, rows []outbox.Published) (held []outbox.Published, err error) {
 	highest := map[string]outbox.Published{}
 	for _, row := range rows {
 		if stream := envelope.Prefix(row.Topic); row.StreamSequence > highest[stream].StreamSequence {
@@ -90,7 +90,7 @@ func (r *Relay) held(ctx context.Context, t *tenure, rows []outbox.Published) (h
 	}
 	has := map[string]bool{}
 	for stream, row := range highest {
-		if has[stream], err = r.holds(ctx, t, row); err != nil {
+		if has[stream], err = r.brokerHolds(ctx, t, row); err != nil {
 			return nil, err
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/millrace/millrace/app/outbox"
 )
 
-// request asks for the rows of some streams behind the row after.
-type request struct {
+// pageRequest asks for the rows of some streams behind the row after.
+type pageRequest struct {
 	streams []string
 	after   int64
 }
@@ -21,22 +21,22 @@ type page struct {
 	err   error
 }
 
-// reader reads pages of the outbox beside the publishing.
-type reader struct {
+// pageReader reads pages of the outbox beside the publishing.
+type pageReader struct {
 	relay    *Relay
-	requests chan request
+	requests chan pageRequest
 	pages    chan *page
 	log      *slog.Logger
 	limit    int // rows in the next page
 	failing  bool
 }
 
-func newReader(r *Relay) *reader {
-	return &reader{relay: r, requests: make(chan request, 1), pages: make(chan *page, 1), log: r.log, limit: r.cfg.Page}
+func newPageReader(r *Relay) *pageReader {
+	return &pageReader{relay: r, requests: make(chan pageRequest, 1), pages: make(chan *page, 1), log: r.log, limit: r.cfg.PageSize}
 }
 
 // start works until ctx ends; then the channel that it gives is closed.
-func (d *reader) start(ctx context.Context) <-chan struct{} {
+func (d *pageReader) start(ctx context.Context) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -52,7 +52,7 @@ func (d *reader) start(ctx context.Context) <-chan struct{} {
 	return done
 }
 
-func (d *reader) read(ctx context.Context, wanted request) *page {
+func (d *pageReader) read(ctx context.Context, wanted pageRequest) *page {
 	limited, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	p := &page{after: wanted.after}
@@ -61,10 +61,10 @@ func (d *reader) read(ctx context.Context, wanted request) *page {
 	case p.more && sizeOf(p.rows) >= outbox.PageBytes: // what is asked for and not taken is read all the same
 		d.limit = max(min(d.limit, len(p.rows)), 1)
 	case p.more:
-		d.limit = min(2*d.limit, d.relay.cfg.Page)
+		d.limit = min(2*d.limit, d.relay.cfg.PageSize)
 	}
 	if ctx.Err() == nil {
-		d.relay.failed(reading, p.err)
+		d.relay.setDatabaseError(reading, p.err)
 	}
 	return p
 }
@@ -77,14 +77,14 @@ func sizeOf(rows []outbox.Pending) (n int) {
 }
 
 // failed and worked write one line when reading begins to fail and one when it works again.
-func (d *reader) failed(err error) {
+func (d *pageReader) failed(err error) {
 	if !d.failing {
 		d.log.Warn("relay cannot read the outbox", "error", err)
 	}
 	d.failing = true
 }
 
-func (d *reader) worked() {
+func (d *pageReader) recovered() {
 	if d.failing {
 		d.log.Info("relay reads the outbox again")
 	}

@@ -2,17 +2,19 @@ package relay
 
 import "sync"
 
-// mailbox hands values of many goroutines to one. It never blocks the senders and has no bound of its own: what goes in is bounded
+// unboundedQueue hands values of many goroutines to one. It never blocks the senders and has no bound of its own: what goes in is bounded
 // by the window.
-type mailbox[T any] struct {
+type unboundedQueue[T any] struct {
 	mu     sync.Mutex
 	values []T
 	ready  chan struct{}
 }
 
-func newMailbox[T any]() *mailbox[T] { return &mailbox[T]{ready: make(chan struct{}, 1)} }
+func newUnboundedQueue[T any]() *unboundedQueue[T] {
+	return &unboundedQueue[T]{ready: make(chan struct{}, 1)}
+}
 
-func (m *mailbox[T]) put(values ...T) {
+func (m *unboundedQueue[T]) put(values ...T) {
 	m.mu.Lock()
 	m.values = append(m.values, values...)
 	m.mu.Unlock()
@@ -23,7 +25,7 @@ func (m *mailbox[T]) put(values ...T) {
 }
 
 // take gives up to limit values, the oldest first; all of them for a limit of 0. What it leaves keeps ready full.
-func (m *mailbox[T]) take(limit int) []T {
+func (m *unboundedQueue[T]) take(limit int) []T {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if limit == 0 || limit >= len(m.values) {
@@ -40,7 +42,7 @@ func (m *mailbox[T]) take(limit int) []T {
 	return values
 }
 
-func (m *mailbox[T]) size() int {
+func (m *unboundedQueue[T]) size() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.values)

@@ -13,14 +13,14 @@ import (
 	"github.com/millrace/millrace/app/outbox"
 )
 
-// table is an outbox in memory, seen by any number of relays. IDs are drawn before rows become visible, as in a database.
-type table struct {
+// memoryOutbox is an outbox in memory, seen by any number of relays. IDs are drawn before rows become visible, as in a database.
+type memoryOutbox struct {
 	now     func() time.Time // the database's clock
 	latency time.Duration    // of the answer to a read
 
 	mu      sync.Mutex
 	lastID  int64
-	rows    map[int64]*entry
+	rows    map[int64]*outboxRow
 	holder  string
 	epoch   int64
 	expires time.Time
@@ -32,19 +32,19 @@ type table struct {
 	taken   []string      // holders, one after the other
 }
 
-type entry struct {
+type outboxRow struct {
 	outbox.Pending
 
 	published time.Time
 	sequence  uint64
 }
 
-func newTable() *table {
-	return &table{now: time.Now, rows: map[int64]*entry{}, wake: make(chan struct{}, 1), marks: map[int64]int{}}
+func newMemoryOutbox() *memoryOutbox {
+	return &memoryOutbox{now: time.Now, rows: map[int64]*outboxRow{}, wake: make(chan struct{}, 1), marks: map[int64]int{}}
 }
 
-// draw takes the next ID.
-func (o *table) draw() int64 {
+// nextID takes the next ID.
+func (o *memoryOutbox) nextID() int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.lastID++
@@ -52,10 +52,10 @@ func (o *table) draw() int64 {
 }
 
 // commit makes rows visible.
-func (o *table) commit(rows ...outbox.Pending) {
+func (o *memoryOutbox) commit(rows ...outbox.Pending) {
 	o.mu.Lock()
 	for _, p := range rows {
-		o.rows[p.ID] = &entry{Pending: p}
+		o.rows[p.ID] = &outboxRow{Pending: p}
 	}
 	o.mu.Unlock()
 	select {
@@ -65,14 +65,14 @@ func (o *table) commit(rows ...outbox.Pending) {
 }
 
 // add draws an ID and commits at once.
-func (o *table) add(key string, sequence int64) outbox.Pending {
-	p := o.fresh(key, sequence)
+func (o *memoryOutbox) add(key string, sequence int64) outbox.Pending {
+	p := o.newRow(key, sequence)
 	o.commit(p)
 	return p
 }
 
-func (o *table) fresh(key string, sequence int64) outbox.Pending {
-	id := o.draw()
+func (o *memoryOutbox) newRow(key string, sequence int64) outbox.Pending {
+	id := o.nextID()
 	name := "m" + strconv.FormatInt(id, 10)
 	return outbox.Pending{
 		ID: id, MessageID: name, Topic: "events.order.placed.v1", Key: key, Sequence: sequence,
@@ -83,7 +83,7 @@ func (o *table) fresh(key string, sequence int64) outbox.Pending {
 }
 
 // waiting counts the visible rows without a mark.
-func (o *table) waiting() int {
+func (o *memoryOutbox) waiting() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := 0
@@ -95,19 +95,19 @@ func (o *table) waiting() int {
 	return n
 }
 
-func (o *table) mark(id int64) (sequence uint64, times int) {
+func (o *memoryOutbox) mark(id int64) (sequence uint64, times int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.rows[id].sequence, o.marks[id]
 }
 
-func (o *table) readsSoFar() int {
+func (o *memoryOutbox) readsSoFar() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.reads
 }
 
-func (o *table) Acquire(_ context.Context, holder string, ttl time.Duration) (int64, bool, error) {
+func (o *memoryOutbox) Acquire(_ context.Context, holder string, ttl time.Duration) (int64, bool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.now().Before(o.expires) {
@@ -119,7 +119,7 @@ func (o *table) Acquire(_ context.Context, holder string, ttl time.Duration) (in
 	return o.epoch, true, nil
 }
 
-func (o *table) Renew(_ context.Context, epoch int64, ttl time.Duration) error {
+func (o *memoryOutbox) Renew(_ context.Context, epoch int64, ttl time.Duration) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if epoch != o.epoch {
@@ -129,7 +129,7 @@ func (o *table) Renew(_ context.Context, epoch int64, ttl time.Duration) error {
 	return nil
 }
 
-func (o *table) Release(_ context.Context, epoch int64) error {
+func (o *memoryOutbox) Release(_ context.Context, epoch int64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if epoch == o.epoch {
@@ -138,7 +138,7 @@ func (o *table) Release(_ context.Context, epoch int64) error {
 	return nil
 }
 
-func (o *table) Pending(_ context.Context, streams []string, after int64, limit int) (rows []outbox.Pending, more bool, err error) {
+func (o *memoryOutbox) Pending(_ context.Context, streams []string, after int64, limit int) (rows []outbox.Pending, more bool, err error) {
 	if len(streams) > 0 {
 		rows = o.page(streams, after, limit)
 	}
@@ -146,7 +146,7 @@ func (o *table) Pending(_ context.Context, streams []string, after int64, limit 
 	return rows, len(rows) == limit, nil
 }
 
-func (o *table) page(streams []string, after int64, limit int) []outbox.Pending {
+func (o *memoryOutbox) page(streams []string, after int64, limit int) []outbox.Pending {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.reads++
@@ -160,13 +160,13 @@ func (o *table) page(streams []string, after int64, limit int) []outbox.Pending 
 	return rows
 }
 
-func (o *table) rowsRead() int {
+func (o *memoryOutbox) rowsRead() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.read
 }
 
-func (o *table) Mark(_ context.Context, epoch int64, rows []outbox.Published) error {
+func (o *memoryOutbox) Mark(_ context.Context, epoch int64, rows []outbox.Published) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if epoch != o.epoch {
@@ -179,7 +179,7 @@ func (o *table) Mark(_ context.Context, epoch int64, rows []outbox.Published) er
 	return nil
 }
 
-func (o *table) Unmark(_ context.Context, epoch int64, rows []outbox.Published) error {
+func (o *memoryOutbox) Unmark(_ context.Context, epoch int64, rows []outbox.Published) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if epoch != o.epoch {
@@ -191,7 +191,7 @@ func (o *table) Unmark(_ context.Context, epoch int64, rows []outbox.Published) 
 	return nil
 }
 
-func (o *table) Tail(_ context.Context, stream string, before uint64, limit int) ([]outbox.Published, error) {
+func (o *memoryOutbox) Tail(_ context.Context, stream string, before uint64, limit int) ([]outbox.Published, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var rows []outbox.Published
@@ -204,7 +204,7 @@ func (o *table) Tail(_ context.Context, stream string, before uint64, limit int)
 	return rows[:min(limit, len(rows))], nil
 }
 
-func (o *table) Purgeable(_ context.Context, age time.Duration, limit int) (over []outbox.Published, err error) {
+func (o *memoryOutbox) Purgeable(_ context.Context, age time.Duration, limit int) (over []outbox.Published, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id, e := range o.rows {
@@ -215,7 +215,7 @@ func (o *table) Purgeable(_ context.Context, age time.Duration, limit int) (over
 	return over, nil
 }
 
-func (o *table) Purge(_ context.Context, rows []outbox.Published) (n int64, err error) {
+func (o *memoryOutbox) Purge(_ context.Context, rows []outbox.Published) (n int64, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.purges++
@@ -228,7 +228,7 @@ func (o *table) Purge(_ context.Context, rows []outbox.Published) (n int64, err 
 	return n, nil
 }
 
-func (o *table) Backlog(context.Context) (outbox.Backlog, error) {
+func (o *memoryOutbox) Backlog(context.Context) (outbox.Backlog, error) {
 	b := outbox.Backlog{Rows: int64(o.waiting())}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -240,6 +240,6 @@ func (o *table) Backlog(context.Context) (outbox.Backlog, error) {
 	return b, nil
 }
 
-func (o *table) Wake() <-chan struct{} { return o.wake }
+func (o *memoryOutbox) Wake() <-chan struct{} { return o.wake }
 
-var _ Outbox = (*table)(nil)
+var _ Outbox = (*memoryOutbox)(nil)

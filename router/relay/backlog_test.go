@@ -15,10 +15,10 @@ import (
 )
 
 // The holder of a lease may be a process that hangs, and a database may have nobody who publishes at all.
-func TestBacklogIsTrueWithoutTheLease(t *testing.T) {
+func TestBacklogIsMeasuredWithoutTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		_, held, err := r.outbox.Acquire(t.Context(), "a process that hangs", time.Hour)
 		require.NoError(t, err)
 		require.True(t, held)
@@ -35,9 +35,9 @@ func TestBacklogIsTrueWithoutTheLease(t *testing.T) {
 	})
 }
 
-// uncountable is an outbox whose statements fail while told so.
-type uncountable struct {
-	*table
+// failingOutbox is an outbox whose statements fail while told so.
+type failingOutbox struct {
+	*memoryOutbox
 
 	failing atomic.Bool
 	tail    atomic.Bool // Tail fails
@@ -45,27 +45,27 @@ type uncountable struct {
 
 var errStatement = errors.New("the statement failed")
 
-func (u *uncountable) Backlog(ctx context.Context) (outbox.Backlog, error) {
+func (u *failingOutbox) Backlog(ctx context.Context) (outbox.Backlog, error) {
 	if u.failing.Load() {
 		return outbox.Backlog{}, errStatement
 	}
-	return u.table.Backlog(ctx)
+	return u.memoryOutbox.Backlog(ctx)
 }
 
-func (u *uncountable) Tail(ctx context.Context, stream string, before uint64, limit int) ([]outbox.Published, error) {
+func (u *failingOutbox) Tail(ctx context.Context, stream string, before uint64, limit int) ([]outbox.Published, error) {
 	if u.tail.Load() {
 		<-ctx.Done() // takes as long as it may
 		return nil, ctx.Err()
 	}
-	return u.table.Tail(ctx, stream, before, limit)
+	return u.memoryOutbox.Tail(ctx, stream, before, limit)
 }
 
-func TestAgeOfWhatWaitsGrowsWhileTheDatabaseDoesNotAnswer(t *testing.T) {
+func TestOldestAgeGrowsWhileTheDatabaseFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
-		outbox := &uncountable{table: r.outbox}
-		r.broker.leave()
+		r := newFixture()
+		outbox := &failingOutbox{memoryOutbox: r.outbox}
+		r.broker.disconnect()
 		r.outbox.add("a", 1)
 		stop := r.start(t, func(c *Config) { c.Outbox = outbox })
 		<-time.After(time.Second)
@@ -78,11 +78,11 @@ func TestAgeOfWhatWaitsGrowsWhileTheDatabaseDoesNotAnswer(t *testing.T) {
 }
 
 // A comparison that fails at the database keeps the relay from publishing, and nothing from being purged that the broker has.
-func TestPurgingGoesOnWhileTheTailCannotBeCompared(t *testing.T) {
+func TestPurgeContinuesWhileTheTailCannotBeReconciled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
-		outbox := &uncountable{table: r.outbox}
+		r := newFixture()
+		outbox := &failingOutbox{memoryOutbox: r.outbox}
 		stop := r.start(t, func(c *Config) { c.Outbox = outbox })
 		for n := range int64(20) {
 			r.outbox.add("a", n+1)
@@ -90,11 +90,11 @@ func TestPurgingGoesOnWhileTheTailCannotBeCompared(t *testing.T) {
 		eventually(t, time.Second, r.drained)
 		<-time.After(2 * time.Second)
 		outbox.tail.Store(true)
-		r.broker.leave()
+		r.broker.disconnect()
 		<-time.After(time.Second)
-		r.broker.come(0)
+		r.broker.reconnect(0)
 		<-time.After(time.Minute)
-		trouble, found := r.relay.Trouble()
+		trouble, found := r.relay.DegradedReason()
 		require.True(t, found)
 		require.Empty(t, trouble.Stream, "the database's, and not the broker's")
 		require.ErrorIs(t, trouble.Err, context.DeadlineExceeded)
@@ -103,33 +103,33 @@ func TestPurgingGoesOnWhileTheTailCannotBeCompared(t *testing.T) {
 		require.Empty(t, r.outbox.rows)
 		outbox.tail.Store(false)
 		r.outbox.add("a", 21)
-		eventually(t, readTimeout+breakMax+time.Second, r.drained)
-		_, found = r.relay.Trouble()
+		eventually(t, readTimeout+breakerMax+time.Second, r.drained)
+		_, found = r.relay.DegradedReason()
 		require.False(t, found)
 		stop()
 	})
 }
 
 // While its tail is not compared, the broker may have lost what it acknowledged last, however long ago that was.
-func TestPurgeKeepsWhatTheBrokerLostWhileTheTailCannotBeCompared(t *testing.T) {
+func TestPurgeKeepsLostRowsWhileTheTailCannotBeReconciled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
-		outbox := &uncountable{table: r.outbox}
+		r := newFixture()
+		outbox := &failingOutbox{memoryOutbox: r.outbox}
 		stop := r.start(t, func(c *Config) { c.Outbox = outbox })
 		for n := range int64(20) {
 			r.outbox.add("a", n+1)
 		}
 		eventually(t, time.Second, r.drained)
 		<-time.After(2 * time.Second)
-		r.broker.leave()
+		r.broker.disconnect()
 		<-time.After(2 * time.Hour)
 		outbox.tail.Store(true)
-		r.broker.come(5)
+		r.broker.reconnect(5)
 		<-time.After(time.Minute)
 		require.Len(t, r.outbox.rows, 20)
 		outbox.tail.Store(false)
-		eventually(t, readTimeout+breakMax+time.Second, func() bool { return len(r.broker.contents()) == 20 && r.drained() })
+		eventually(t, readTimeout+breakerMax+time.Second, func() bool { return len(r.broker.contents()) == 20 && r.drained() })
 		r.requireOrder(t, map[string]int{"a": 20})
 		stop()
 	})
@@ -137,7 +137,7 @@ func TestPurgeKeepsWhatTheBrokerLostWhileTheTailCannotBeCompared(t *testing.T) {
 
 // slowTail is an outbox that takes longer to read a tail than a lease lasts.
 type slowTail struct {
-	*table
+	*memoryOutbox
 
 	takes time.Duration
 }
@@ -145,16 +145,16 @@ type slowTail struct {
 func (o slowTail) Tail(ctx context.Context, stream string, before uint64, limit int) ([]outbox.Published, error) {
 	select {
 	case <-time.After(o.takes):
-		return o.table.Tail(ctx, stream, before, limit)
+		return o.memoryOutbox.Tail(ctx, stream, before, limit)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-func TestComparisonHasTimeOfItsOwnBesideTheLease(t *testing.T) {
+func TestReconcileMayTakeLongerThanTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		const takes = 6 * time.Second
 		stop := r.start(t, func(c *Config) { c.Outbox = slowTail{r.outbox, takes} })
 		r.outbox.add("a", 1)

@@ -17,11 +17,11 @@ const tailStep = 100
 // what is left of the lease.
 const readTimeout = 10 * time.Second
 
-// checkTail finds acknowledged rows that the broker lost with the end of a stream, as after a power failure, and makes them pending
+// reconcileTail finds acknowledged rows that the broker lost with the end of a stream, as after a power failure, and makes them pending
 // again. It looks from each stream's last place down to the first row that the broker still has, below the place in low where there is
 // one: down to there a stream may hold new rows where it held lost ones. Nothing may be published meanwhile, or a later row of a key
 // could come before a lost one. held is the highest row of each stream that the broker has.
-func (r *Relay) checkTail(ctx context.Context, t *tenure, low map[string]uint64) (held map[string]outbox.Published, err error) {
+func (r *Relay) reconcileTail(ctx context.Context, t *leaseTerm, low map[string]uint64) (held map[string]outbox.Published, err error) {
 	held = map[string]outbox.Published{}
 	for _, stream := range envelope.Prefixes() {
 		before := uint64(math.MaxInt64) // what fits a database's column
@@ -40,7 +40,7 @@ func (r *Relay) checkTail(ctx context.Context, t *tenure, low map[string]uint64)
 			if _, known := held[stream]; !known && c.held != nil {
 				held[stream] = *c.held
 			}
-			more = len(rows) == tailStep && !c.done
+			more = len(rows) == tailStep && !c.complete
 			if more {
 				before = rows[len(rows)-1].StreamSequence + 1 // two rows may have one place: a lost one and a new one
 			}
@@ -49,8 +49,8 @@ func (r *Relay) checkTail(ctx context.Context, t *tenure, low map[string]uint64)
 	return held, nil
 }
 
-func (r *Relay) tail(ctx context.Context, t *tenure, stream string, before uint64) ([]outbox.Published, error) {
-	ctx, cancel := t.reading(ctx)
+func (r *Relay) tail(ctx context.Context, t *leaseTerm, stream string, before uint64) ([]outbox.Published, error) {
+	ctx, cancel := t.readContext(ctx)
 	defer cancel()
 	rows, err := r.cfg.Outbox.Tail(ctx, stream, before, tailStep)
 	if err != nil {
@@ -59,16 +59,16 @@ func (r *Relay) tail(ctx context.Context, t *tenure, stream string, before uint6
 	return rows, nil
 }
 
-// comparison is what the broker says of rows that it acknowledged.
-type comparison struct {
-	lost []outbox.Published
-	held *outbox.Published // the highest one that it has
-	done bool              // what stands lower needs no comparison
+// tailComparison is what the broker says of rows that it acknowledged.
+type tailComparison struct {
+	lost     []outbox.Published
+	held     *outbox.Published // the highest one that it has
+	complete bool              // what stands lower needs no comparison
 }
 
-func (r *Relay) compare(ctx context.Context, t *tenure, rows []outbox.Published, low uint64) (c comparison, err error) {
+func (r *Relay) compare(ctx context.Context, t *leaseTerm, rows []outbox.Published, low uint64) (c tailComparison, err error) {
 	for _, row := range rows {
-		held, err := r.holds(ctx, t, row)
+		held, err := r.brokerHolds(ctx, t, row)
 		switch {
 		case err != nil:
 			return c, &brokerError{stream: envelope.Prefix(row.Topic), err: err}
@@ -79,7 +79,7 @@ func (r *Relay) compare(ctx context.Context, t *tenure, rows []outbox.Published,
 			c.held = &row
 		}
 		if low == 0 || row.StreamSequence < low {
-			c.done = true
+			c.complete = true
 			break
 		}
 	}
@@ -98,9 +98,9 @@ func (e *brokerError) Error() string { return e.err.Error() }
 // Unwrap returns the cause.
 func (e *brokerError) Unwrap() error { return e.err }
 
-// holds asks the broker for one row.
-func (r *Relay) holds(ctx context.Context, t *tenure, row outbox.Published) (bool, error) {
-	ctx, cancel := t.reading(ctx)
+// brokerHolds asks the broker for one row.
+func (r *Relay) brokerHolds(ctx context.Context, t *leaseTerm, row outbox.Published) (bool, error) {
+	ctx, cancel := t.readContext(ctx)
 	defer cancel()
 	held, err := r.cfg.Broker.Holds(ctx, row.Topic, row.StreamSequence, row.MessageID)
 	if err != nil {
@@ -109,14 +109,14 @@ func (r *Relay) holds(ctx context.Context, t *tenure, row outbox.Published) (boo
 	return held, nil
 }
 
-func (r *Relay) unmark(ctx context.Context, t *tenure, rows []outbox.Published) error {
+func (r *Relay) unmark(ctx context.Context, t *leaseTerm, rows []outbox.Published) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	if !t.holds() {
+	if !t.valid() {
 		return outbox.ErrLeaseLost
 	}
-	ctx, cancel := t.within(ctx)
+	ctx, cancel := t.withDeadline(ctx)
 	defer cancel()
 	if err := r.cfg.Outbox.Unmark(ctx, t.epoch, rows); err != nil {
 		return fmt.Errorf("make lost rows pending: %w", err)

@@ -14,15 +14,15 @@ import (
 )
 
 // In a cluster a stream may lose its tail while the connection, to another node, stands.
-func TestTailThatIsLostBehindAStandingConnectionIsPublishedAgain(t *testing.T) {
+func TestTailLostOnALiveConnectionIsRepublished(t *testing.T) {
 	t.Parallel()
-	for name, after := range map[string]func(*relayRig) map[string]int{
-		"and nothing is published": func(*relayRig) map[string]int { return nil },
-		"and one row is published": func(r *relayRig) map[string]int {
+	for name, after := range map[string]func(*fixture) map[string]int{
+		"and nothing is published": func(*fixture) map[string]int { return nil },
+		"and one row is published": func(r *fixture) map[string]int {
 			r.outbox.add("b", 1)
 			return map[string]int{"b": 1}
 		},
-		"and the stream grows beyond what it was at once": func(r *relayRig) map[string]int {
+		"and the stream grows beyond what it was at once": func(r *fixture) map[string]int {
 			more := map[string]int{}
 			for n := range 300 {
 				key := fmt.Sprintf("more-%d", n)
@@ -35,7 +35,7 @@ func TestTailThatIsLostBehindAStandingConnectionIsPublishedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := newRelayRig()
+				r := newFixture()
 				stop := r.start(t, nil)
 				keys := map[string]int{}
 				for n := range 230 { // more than two steps of a comparison
@@ -45,7 +45,7 @@ func TestTailThatIsLostBehindAStandingConnectionIsPublishedAgain(t *testing.T) {
 				}
 				eventually(t, time.Second, r.drained)
 				<-time.After(time.Minute)
-				r.broker.come(210)
+				r.broker.reconnect(210)
 				maps.Copy(keys, after(r))
 				eventually(t, 10*time.Second, func() bool { return len(r.broker.contents()) == len(keys) && r.drained() })
 				r.requireOrder(t, keys)
@@ -57,10 +57,10 @@ func TestTailThatIsLostBehindAStandingConnectionIsPublishedAgain(t *testing.T) {
 }
 
 // Rows that another relay published but did not mark come again, and the broker answers with the places they have.
-func TestRepeatsAreNoLostTail(t *testing.T) {
+func TestDuplicatesAreNotMistakenForALostTail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		var rows []outbox.Pending
 		for n := range 50 {
 			rows = append(rows, r.outbox.add(fmt.Sprintf("key-%d", n), 1))

@@ -10,18 +10,18 @@ import (
 )
 
 // A broker may be restarted within a moment that nobody saw. A publication that fails is what is left of it.
-func TestAFailedPublicationHasTheTailComparedThoughTheConnectionStood(t *testing.T) {
+func TestFailedPublicationReconcilesTheTailOnALiveConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRelayRig()
+		r := newFixture()
 		stop := r.start(t, nil)
 		for n := range int64(20) {
 			r.outbox.add("a", n+1)
 		}
 		eventually(t, time.Second, r.drained)
-		<-time.After(2 * suspicion)
-		r.broker.come(5)
-		r.broker.judge(func(_ string, n int) verdict {
+		<-time.After(2 * minSessionDuration)
+		r.broker.reconnect(5)
+		r.broker.setResponse(func(_ string, n int) response {
 			if n == 1 {
 				return storeAndLoseAck
 			}
@@ -36,28 +36,28 @@ func TestAFailedPublicationHasTheTailComparedThoughTheConnectionStood(t *testing
 
 // slowRenewal is an outbox whose answer to a renewal comes when the tenure is over.
 type slowRenewal struct {
-	*table
+	*memoryOutbox
 
 	late time.Duration
 }
 
 func (o slowRenewal) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
-	err := o.table.Renew(ctx, epoch, ttl)
+	err := o.memoryOutbox.Renew(ctx, epoch, ttl)
 	<-time.After(o.late)
 	return err
 }
 
 // By the time the answer comes another may hold the lease: the database's clock counts from before it was sent.
-func TestARenewalThatIsAnsweredTooLateProlongsNothing(t *testing.T) {
+func TestLateRenewalDoesNotExtendTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		outbox := slowRenewal{newTable(), time.Second}
-		r, err := New(Config{Service: "order", Holder: "one", Outbox: outbox, Broker: newWire()})
+		outbox := slowRenewal{newMemoryOutbox(), time.Second}
+		r, err := New(Config{Service: "order", Holder: "one", Outbox: outbox, Broker: newFakeBroker()})
 		require.NoError(t, err)
 		tenure, err := r.acquire(t.Context())
 		require.NoError(t, err)
-		<-time.After(tenure.left() - outbox.late/2)
+		<-time.After(tenure.remaining() - outbox.late/2)
 		require.NoError(t, r.renew(t.Context(), tenure))
-		require.False(t, tenure.holds())
+		require.False(t, tenure.valid())
 	})
 }
