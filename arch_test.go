@@ -49,7 +49,7 @@ func std(imported string) bool {
 	return !strings.Contains(first, ".")
 }
 
-var kernel = []string{"app/fault", "app/correlation", "app/contract", "app/envelope", "app/principal", "app/limit", "app/idempotency", "app/version",
+var kernel = []string{"app/backoff", "app/fault", "app/correlation", "app/contract", "app/envelope", "app/principal", "app/limit", "app/idempotency", "app/version",
 	"app/delivery", "app/outbox", "app/inbox"}
 
 // service gives the service that package p belongs to, empty where it belongs to none.

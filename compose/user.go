@@ -7,13 +7,13 @@ import (
 	"io"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/adapters/argon"
 	"github.com/millrace/millrace/adapters/jwks"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/usersql"
+	"github.com/millrace/millrace/app/backoff"
 	"github.com/millrace/millrace/app/contract"
 	"github.com/millrace/millrace/app/user/command"
 	"github.com/millrace/millrace/config"

@@ -26,7 +26,7 @@ type Config struct {
 	Database Database // its own
 
 	// Prepare are steps that make the service ready for requests, such as migrations, in their order. They run at the start, all of them
-	// again until each has succeeded, so a step must be repeatable. An error of backoff.Permanent (github.com/cenkalti/backoff/v5) ends Run.
+	// again until each has succeeded, so a step must be repeatable. An error of backoff.Permanent (app/backoff) ends Run.
 	Prepare []func(ctx context.Context) error
 
 	Broker    Broker         // required where there are streams, a relay or consumers

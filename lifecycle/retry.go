@@ -4,28 +4,36 @@ import (
 	"context"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
+	"github.com/millrace/millrace/app/backoff"
 )
 
-// attemptTimeout bounds one attempt of a step at the start.
-const attemptTimeout = time.Minute
+const (
+	attemptTimeout = time.Minute            // bounds one attempt of a step at the start
+	shortestPause  = 200 * time.Millisecond // before the second attempt, doubled before each further one
+	longestPause   = 5 * time.Second
+)
 
-// retry calls step until it succeeds, with exponential backoff, and logs each failure. The error is that of a step that failed for good
-// (backoff.Permanent), or ctx's.
+// retry calls step until it succeeds, with exponential backoff, and logs each failure. The error is a permanent one of step, or ctx's.
 func (s *Service) retry(ctx context.Context, what string, step func(context.Context) error) error {
-	attempt := func() (struct{}, error) {
-		ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
-		defer cancel()
-		return struct{}{}, step(ctx)
-	}
-	failed := func(err error, wait time.Duration) {
-		s.log.WarnContext(ctx, "not ready yet, trying again", "what", what, "again_in", wait.Round(time.Millisecond).String(),
+	for n := 1; ; n++ {
+		err := attempt(ctx, step)
+		if err == nil || backoff.IsPermanent(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		pause := backoff.Jitter(backoff.Exponential(shortestPause, longestPause, n))
+		s.log.WarnContext(ctx, "not ready yet, trying again", "what", what, "again_in", pause.Round(time.Millisecond).String(),
 			"advice", s.cfg.Advice(err), "error", err)
+		if !backoff.Wait(ctx, nil, pause) {
+			return ctx.Err()
+		}
 	}
-	_, err := backoff.Retry(ctx, attempt, backoff.WithNotify(failed), backoff.WithMaxElapsedTime(0), // without an end
-		backoff.WithBackOff(&backoff.ExponentialBackOff{
-			InitialInterval: 200 * time.Millisecond, MaxInterval: 5 * time.Second,
-			Multiplier: 2, RandomizationFactor: backoff.DefaultRandomizationFactor,
-		}))
-	return err
+}
+
+func attempt(ctx context.Context, step func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	return step(ctx)
 }

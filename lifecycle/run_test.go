@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/millrace/millrace/adapters/memory"
+	"github.com/millrace/millrace/app/backoff"
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/lifecycle"
 	"github.com/millrace/millrace/router"

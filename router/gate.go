@@ -8,8 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/millrace/millrace/app/backoff"
 	"github.com/millrace/millrace/app/fault"
-	"github.com/millrace/millrace/router/backoff"
 )
 
 // Between probes of a database that is away.

@@ -7,9 +7,9 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"github.com/millrace/millrace/app/backoff"
 	"github.com/millrace/millrace/app/fault"
 	"github.com/millrace/millrace/app/inbox"
-	"github.com/millrace/millrace/router/backoff"
 )
 
 // errGate says that a message waited too long for a pause to end.

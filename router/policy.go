@@ -4,8 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/millrace/millrace/app/backoff"
 	"github.com/millrace/millrace/app/fault"
-	"github.com/millrace/millrace/router/backoff"
 )
 
 // decision is what becomes of a message that its handler did not take.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/millrace/millrace/app/backoff"
 	"github.com/millrace/millrace/app/fault"
-	"github.com/millrace/millrace/router/backoff"
 )
 
 func TestPolicy(t *testing.T) {

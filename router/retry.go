@@ -5,7 +5,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/router/backoff"
+	"github.com/millrace/millrace/app/backoff"
 )
 
 // retry makes the quick attempts of a delivery, with a jittered pause between them, as long as the policy has hope in another one.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
-	"github.com/millrace/millrace/router/backoff"
+	"github.com/millrace/millrace/app/backoff"
 )
 
 // Between attempts to subscribe.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/app/backoff"
 )
 
 // secureDelete has SQLite write zeros over what is deleted; without it the bytes stay in the file until their place is used again.
@@ -64,7 +66,7 @@ func (db *DB) truncateLog() {
 // truncateUntilDone tries until no reader is in the way.
 func (db *DB) truncateUntilDone() {
 	began, told := time.Now(), false
-	for pause := truncateRetry; ; pause = min(2*pause, truncateSlowest) {
+	for attempt := 1; ; attempt++ {
 		done, err := db.truncate()
 		if done {
 			return
@@ -73,7 +75,7 @@ func (db *DB) truncateUntilDone() {
 			told = true
 			db.log.Warn("deleted data is still in the write-ahead log, which cannot be truncated yet", "database", db.cfg.Name, "error", err)
 		}
-		if !db.sleep(pause) {
+		if !db.sleep(backoff.Exponential(truncateRetry, truncateSlowest, attempt)) {
 			return
 		}
 	}

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/millrace/millrace/app/backoff"
 	"github.com/millrace/millrace/app/outbox"
-	"github.com/millrace/millrace/router/backoff"
 )
 
 // ackWriter stores acknowledgements beside the publishing, many at a time.

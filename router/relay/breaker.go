@@ -4,8 +4,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/millrace/millrace/app/backoff"
 	"github.com/millrace/millrace/app/envelope"
-	"github.com/millrace/millrace/router/backoff"
 )
 
 // Bounds of the pause of a stream that refuses what is published to it: so long it is noticed at the latest that it takes messages again.

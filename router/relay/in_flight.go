@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/millrace/millrace/app/backoff"
 	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/outbox"
-	"github.com/millrace/millrace/router/backoff"
 )
 
 // Bounds of what a window keeps in memory.

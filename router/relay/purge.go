@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/millrace/millrace/app/backoff"
 	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/outbox"
-	"github.com/millrace/millrace/router/backoff"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/millrace/millrace/router/backoff"
+	"github.com/millrace/millrace/app/backoff"
 )
 
 // Relay moves a service's outbox to the broker. Of all relays of a service, one at a time does, under a lease.
