@@ -49,8 +49,10 @@ func std(imported string) bool {
 	return !strings.Contains(first, ".")
 }
 
-var kernel = []string{"app/backoff", "app/fault", "app/correlation", "app/contract", "app/envelope", "app/principal", "app/limit", "app/idempotency", "app/version",
-	"app/delivery", "app/outbox", "app/inbox"}
+var kernel = []string{
+	"app/backoff", "app/contract", "app/correlation", "app/delivery", "app/envelope", "app/fault", "app/idempotency", "app/inbox",
+	"app/limit", "app/outbox", "app/principal", "app/version",
+}
 
 // service gives the service that package p belongs to, empty where it belongs to none.
 func service(p string) string {
@@ -123,7 +125,7 @@ var arrows = []arrow{
 		shared := s.in("ports/rest") || s.in("adapters") || s.in("router")
 		return shared && !s.test() && service(s.dir()) == "" && service(p) != ""
 	}},
-	{"lifecycle imports the kernel and the router alone, so that other modules can run services with it", func(s source, imported string) bool {
+	{"lifecycle imports the kernel and the router alone", func(s source, imported string) bool {
 		p, ours := own(imported)
 		return s.in("lifecycle") && !s.test() && ours && !within(p, "router") && !slices.Contains(kernel, p)
 	}},

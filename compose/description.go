@@ -53,15 +53,6 @@ func ServiceNames() (names []string) {
 	return names
 }
 
-// described returns the description of the service with that name.
-func described(name string) (d Description, ok bool) {
-	i := slices.IndexFunc(services, func(d Description) bool { return d.Name == name })
-	if i < 0 {
-		return Description{}, false
-	}
-	return services[i], true
-}
-
 // Source is the source of the service's events.
 func (d Description) Source() string { return "/millrace/" + d.Name }
 

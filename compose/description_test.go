@@ -25,7 +25,9 @@ func TestDeploymentNamesEveryService(t *testing.T) {
 	for _, d := range Services() {
 		upper := strings.ToUpper(d.Name)
 		for file, names := range map[string][]string{
-			"../docker-compose.yml":    {"\n  " + d.Name + ":\n", "MILLRACE_SERVICE: " + d.Name + "\n", "MYSQL_" + upper + "_PASSWORD", "NATS_" + upper + "_PASSWORD"},
+			"../docker-compose.yml": {
+				"\n  " + d.Name + ":\n", "MILLRACE_SERVICE: " + d.Name + "\n", "MYSQL_" + upper + "_PASSWORD", "NATS_" + upper + "_PASSWORD",
+			},
 			"../.env.example":          {"MYSQL_" + upper + "_PASSWORD", "NATS_" + upper + "_PASSWORD"},
 			"../deploy/mysql/users.sh": {d.Name, "MYSQL_" + upper + "_PASSWORD"},
 			"../deploy/nats.conf":      {"$NATS_" + upper + "_PASSWORD"},

@@ -15,6 +15,7 @@ type FirstAdmin struct {
 	replace  *command.ReplaceDrawnPasswordHandler
 }
 
+// NewFirstAdmin returns what makes the first admin.
 func NewFirstAdmin(p Platform, ensure *command.EnsureAdminHandler, replace *command.ReplaceDrawnPasswordHandler) FirstAdmin {
 	return FirstAdmin{p, ensure, replace}
 }

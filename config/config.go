@@ -264,7 +264,8 @@ func parseBroker(raw string) (BrokerKind, error) {
 func checkJWKS(raw string, services []string) error {
 	if raw == "" {
 		if len(services) > 0 && !slices.Contains(services, ServiceUser) {
-			return fmt.Errorf("is needed when %s runs without the user service: http://HOST:PORT/.well-known/jwks.json of the user service", strings.Join(services, ", "))
+			return fmt.Errorf("is needed when %s runs without the user service: http://HOST:PORT/.well-known/jwks.json of the user service",
+				strings.Join(services, ", "))
 		}
 		return nil
 	}

@@ -37,7 +37,8 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 	s := config.Settings{
 		Service: "basket", HTTPAddr: "8080", OpsAddr: "127.0.0.1:99999", DatabaseURL: "postgres://me:hunter2@host/",
 		BrokerURL:        "amqp://me:hunter2@host",
-		EmbeddedNATSAddr: "x", EmbeddedNATSPass: "hunter2", EmbeddedNATSFile: "none.conf", SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", AdminPassword: "pw",
+		EmbeddedNATSAddr: "x", EmbeddedNATSPass: "hunter2", EmbeddedNATSFile: "none.conf",
+		SecretKey: "short", JWKSURL: "ftp://host", AdminEmail: "nobody", AdminPassword: "pw",
 		LogFormat: "xml", LogLevel: "loud",
 		TrustedProxies: "10.0.0.0/8,proxy.example", DrainDelay: "6", RateLimits: "yes", CORSOrigins: "*",
 	}
@@ -45,7 +46,8 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 	require.Error(t, err)
 	for _, name := range []string{
 		"MILLRACE_SERVICE", "MILLRACE_HTTP_ADDR", "MILLRACE_OPS_ADDR", "MILLRACE_DATABASE_URL", "MILLRACE_BROKER_URL",
-		"MILLRACE_EMBEDDED_NATS_ADDR", "MILLRACE_EMBEDDED_NATS_PASSWORD", "MILLRACE_EMBEDDED_NATS_USERS", "MILLRACE_SECRET_KEY", "MILLRACE_JWKS_URL", "MILLRACE_LOG_FORMAT", "MILLRACE_LOG_LEVEL",
+		"MILLRACE_EMBEDDED_NATS_ADDR", "MILLRACE_EMBEDDED_NATS_PASSWORD", "MILLRACE_EMBEDDED_NATS_USERS",
+		"MILLRACE_SECRET_KEY", "MILLRACE_JWKS_URL", "MILLRACE_LOG_FORMAT", "MILLRACE_LOG_LEVEL",
 		"MILLRACE_TRUSTED_PROXIES", "MILLRACE_DRAIN_DELAY", "MILLRACE_RATE_LIMITS", "MILLRACE_CORS_ORIGINS",
 		"MILLRACE_ADMIN_EMAIL", "MILLRACE_ADMIN_PASSWORD",
 	} {
@@ -56,7 +58,9 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 
 func TestDrainDelayIsATimeWithAUnit(t *testing.T) {
 	t.Parallel()
-	for raw, want := range map[string]time.Duration{"": 0, "0s": 0, "6s": 6 * time.Second, "1500ms": 1500 * time.Millisecond, "5m": 5 * time.Minute} {
+	for raw, want := range map[string]time.Duration{
+		"": 0, "0s": 0, "6s": 6 * time.Second, "1500ms": 1500 * time.Millisecond, "5m": 5 * time.Minute,
+	} {
 		s := usual()
 		s.DrainDelay = raw
 		c, err := s.Parse(services)
@@ -77,9 +81,18 @@ func TestRulesBetweenSettings(t *testing.T) {
 		change func(*config.Settings)
 		says   string
 	}{
-		"MySQL without a secret":   {func(s *config.Settings) { s.DatabaseURL = "mysql://root@host/" }, "MILLRACE_SECRET_KEY: is needed with MySQL"},
-		"order alone without keys": {func(s *config.Settings) { s.Service = "order" }, "MILLRACE_JWKS_URL: is needed when order runs without the user service"},
-		"event alone without keys": {func(s *config.Settings) { s.Service = "event" }, "MILLRACE_JWKS_URL: is needed when event runs without the user service"},
+		"MySQL without a secret": {
+			func(s *config.Settings) { s.DatabaseURL = "mysql://root@host/" },
+			"MILLRACE_SECRET_KEY: is needed with MySQL",
+		},
+		"order alone without keys": {
+			func(s *config.Settings) { s.Service = "order" },
+			"MILLRACE_JWKS_URL: is needed when order runs without the user service",
+		},
+		"event alone without keys": {
+			func(s *config.Settings) { s.Service = "event" },
+			"MILLRACE_JWKS_URL: is needed when event runs without the user service",
+		},
 		"port of a server not embedded": {func(s *config.Settings) {
 			s.BrokerURL, s.EmbeddedNATSAddr = "nats://127.0.0.1:4222", "127.0.0.1:4223"
 		}, "MILLRACE_EMBEDDED_NATS_ADDR: needs MILLRACE_BROKER_URL=embedded:"},
@@ -92,11 +105,17 @@ func TestRulesBetweenSettings(t *testing.T) {
 		"users of the embedded server that cannot be read": {func(s *config.Settings) {
 			s.EmbeddedNATSAddr, s.EmbeddedNATSFile = "127.0.0.1:4223", "no-such.conf"
 		}, "MILLRACE_EMBEDDED_NATS_USERS: open no-such.conf"},
-		"broker without a host":      {func(s *config.Settings) { s.BrokerURL = "nats://::" }, "MILLRACE_BROKER_URL: must be embedded:"},
-		"broker with two ports":      {func(s *config.Settings) { s.BrokerURL = "nats://a:b:c" }, "MILLRACE_BROKER_URL: must be embedded:"},
-		"admin without a mailbox":    {func(s *config.Settings) { s.AdminEmail = "admin" }, "MILLRACE_ADMIN_EMAIL"},
-		"admin with a weak password": {func(s *config.Settings) { s.AdminPassword = "short" }, "MILLRACE_ADMIN_PASSWORD: must have 8 to 128 characters"},
-		"admin with a poor password": {func(s *config.Settings) { s.AdminPassword = "Password1" }, "MILLRACE_ADMIN_PASSWORD: is one of the most common"},
+		"broker without a host":   {func(s *config.Settings) { s.BrokerURL = "nats://::" }, "MILLRACE_BROKER_URL: must be embedded:"},
+		"broker with two ports":   {func(s *config.Settings) { s.BrokerURL = "nats://a:b:c" }, "MILLRACE_BROKER_URL: must be embedded:"},
+		"admin without a mailbox": {func(s *config.Settings) { s.AdminEmail = "admin" }, "MILLRACE_ADMIN_EMAIL"},
+		"admin with a weak password": {
+			func(s *config.Settings) { s.AdminPassword = "short" },
+			"MILLRACE_ADMIN_PASSWORD: must have 8 to 128 characters",
+		},
+		"admin with a poor password": {
+			func(s *config.Settings) { s.AdminPassword = "Password1" },
+			"MILLRACE_ADMIN_PASSWORD: is one of the most common",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

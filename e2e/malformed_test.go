@@ -66,7 +66,8 @@ func TestTenThousandMalformedRequestsHarmNothing(t *testing.T) {
 	require.Eventually(t, func() bool { return n.gauge("go_goroutines") <= goroutines+malformedLines }, waitFor, tick,
 		"%.0f goroutines before", goroutines)
 	const mayGrow = 32 << 20
-	require.Eventually(t, func() bool { return n.liveHeap() < heap+mayGrow }, waitFor, tick, "%.0f bytes before, %.0f after", heap, n.liveHeap())
+	require.Eventually(t, func() bool { return n.liveHeap() < heap+mayGrow }, waitFor, tick,
+		"%.0f bytes before, %.0f after", heap, n.liveHeap())
 	log := n.errs.String()
 	for _, bad := range []string{"panic", "level=ERROR", secretMark, user, admin, "ada@example.org"} {
 		require.Zero(t, strings.Count(log, bad), "%q in the log", bad)

@@ -9,9 +9,9 @@ import (
 	"github.com/millrace/millrace/adapters/sqldb"
 )
 
-// Positions grow about as time does, so a list by position of a time window needs no index by time: for each block of blockSize positions the
-// table history_blocks keeps the earliest and the latest time of its events, and a search reads the blocks alone that may have some of the
-// window. An index would cost each event two more writes, and could not be read in the order of positions.
+// Positions grow about as time does, so a list by position of a time window needs no index by time: for each block of blockSize positions
+// the table history_blocks keeps the earliest and the latest time of its events, and a search reads the blocks alone that may have some of
+// the window. An index would cost each event two more writes, and could not be read in the order of positions.
 const blockSize = 1000
 
 // windowBlocks is how many blocks are read at once.

@@ -80,9 +80,9 @@ func (d Dialect) UseIndex(name string) string {
 	return " INDEXED BY " + name
 }
 
-// OrderedJoin is the part of a SELECT that reads, for each row of found (a list in order, of columns that an index has), the row of table with
-// the key found_key, in that order. MySQL sorts the found rows again, which are small; SQLite, which would sort the whole rows, reads them in
-// the order of the outer loop.
+// OrderedJoin is the part of a SELECT that reads, for each row of found (a list in order, of columns that an index has), the row of table
+// with the key found_key, in that order. MySQL sorts the found rows again, which are small; SQLite, which would sort the whole rows, reads
+// them in the order of the outer loop.
 func (d Dialect) OrderedJoin(found, table, key, order string) string {
 	if d == MySQL {
 		return "(" + found + ") AS found STRAIGHT_JOIN " + table + " ON " + key + " = found_key ORDER BY " + order

@@ -268,7 +268,8 @@ func TestPoisonMessageIsOneThatEveryBrokerTakes(t *testing.T) {
 func TestPoisonMessageKeepsAsMuchMetadataAsABrokerTakes(t *testing.T) {
 	eachKeeper(t, false, func(t *testing.T, k *keeper) {
 		f := k.failure(event("a", 1), 0)
-		f.Metadata["millrace-bytes"], f.Metadata["text"], f.Metadata["small"] = strings.Repeat("\xff", 40<<10), strings.Repeat("a", 50<<10), "kept"
+		f.Metadata["millrace-bytes"] = strings.Repeat("\xff", 40<<10)
+		f.Metadata["text"], f.Metadata["small"] = strings.Repeat("a", 50<<10), "kept"
 		require.NoError(t, k.giveUp(f))
 		m, err := k.pending()[0].Metadata()
 		require.NoError(t, err)

@@ -16,11 +16,11 @@ type Page[T any] struct {
 // NewPage returns an empty page for up to limit items or PageBytes; one item always fits.
 func NewPage[T any](limit int) *Page[T] { return &Page[T]{limit: limit, step: pageStep} }
 
-// Read adds the items of a range. query asks for up to n rows of it behind the last one, nil for the first time. scan reads one, and says what
-// it weighs. full reports whether the page ended before the range did; otherwise another range may follow.
+// Read adds the items of a range. query asks for up to n rows of it behind the last one, nil for the first time. scan reads one, and says
+// what it weighs. full reports whether the page ended before the range did; otherwise another range may follow.
 //
-// The rows are asked for in steps, by what those before weighed: the server of a database sends all that was asked for, even if the page has
-// ended.
+// The rows are asked for in steps, by what those before weighed: the server of a database sends all that was asked for, even if the page
+// has ended.
 func (p *Page[T]) Read(
 	query func(last *T, n int) (*Rows, error), scan func(Scanner) (one T, size int, err error),
 ) (full bool, err error) {

@@ -1,5 +1,5 @@
-// Package envelope is the vocabulary of messages: what one is, how its attributes are named, where it is published, how a foreign ID becomes
-// a UUID, and what a broker takes.
+// Package envelope is the vocabulary of messages: what one is, how its attributes are named, where it is published, how a foreign ID
+// becomes a UUID, and what a broker takes.
 package envelope
 
 import (

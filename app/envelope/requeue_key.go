@@ -54,7 +54,8 @@ func RequeuedDigest(consumer, id string, metadata map[string]string, payload []b
 	return digest.Sum(nil)
 }
 
-// writeRequeued leaves out the signature itself, and what the broker takes off on the way. It writes a message so that no other one is written the same: each part follows its length, metadata goes by name.
+// writeRequeued leaves out the signature itself, and what the broker takes off on the way. It writes a message so that no other one is
+// written the same: each part follows its length, metadata goes by name.
 func writeRequeued(h hash.Hash, consumer, id string, metadata map[string]string, payload []byte) {
 	part := func(s string) {
 		_ = binary.Write(h, binary.BigEndian, uint64(len(s))) // a hash takes everything

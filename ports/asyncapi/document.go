@@ -106,7 +106,8 @@ func describe(e contract.Publication, schemas schemas) object {
 // someHeaders are those of an example.
 func someHeaders(eventType, source, key string) map[string]string {
 	return envelope.Envelope{
-		ID: "0195a1f3-2b1d-7a00-b111-5d2c7e9f0a02", Type: eventType, Source: source, Key: key, Sequence: 3, Time: time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC),
+		ID: "0195a1f3-2b1d-7a00-b111-5d2c7e9f0a02", Type: eventType, Source: source, Key: key, Sequence: 3,
+		Time:          time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC),
 		CorrelationID: "request-1",
 	}.Metadata()
 }

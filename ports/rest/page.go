@@ -9,5 +9,5 @@ type PageInput struct {
 // Page is one piece of a list. NextCursor is absent on the last one.
 type Page[T any] struct {
 	Items      []T    `json:"items" nullable:"false"`
-	NextCursor string `json:"next_cursor,omitempty" doc:"Give it as cursor to get the next page; absent on the last one, and only there: a page may be short and have a next one"`
+	NextCursor string `json:"next_cursor,omitempty" doc:"Give it as cursor to get the next page; absent on the last page alone"`
 }

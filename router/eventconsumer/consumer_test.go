@@ -185,7 +185,8 @@ func TestPoisonOfAStrangerIsStored(t *testing.T) {
 	t.Parallel()
 	b := setup(t, eventconsumer.SequencerConfig{})
 	msg := arrived(t, "poison.somebody", map[string]string{
-		envelope.MetaPoisonAttempts: "many", envelope.MetaPoisonFirst: "once", envelope.MetaPoisonID: "none", envelope.MetaRound: "99999999999999999999",
+		envelope.MetaPoisonAttempts: "many", envelope.MetaPoisonFirst: "once", envelope.MetaPoisonID: "none",
+		envelope.MetaRound: "99999999999999999999",
 	}, nil)
 	require.NoError(t, b.StorePoison(msg))
 	require.NoError(t, b.StorePoison(msg))
@@ -224,7 +225,8 @@ func TestRequeuedEventIsJudgedByTheSubjectThatItCameOnFirst(t *testing.T) {
 	b := setup(t, eventconsumer.SequencerConfig{})
 	b.run(t)
 	require.NoError(t, b.Record(arrived(t, "requeue.event-history", map[string]string{
-		envelope.MetaPoisonSubject: "events.order.placed.v1", envelope.MetaType: contract.TypeUserDeleted, envelope.MetaSource: contract.SourceUser,
+		envelope.MetaPoisonSubject: "events.order.placed.v1", envelope.MetaType: contract.TypeUserDeleted,
+		envelope.MetaSource: contract.SourceUser,
 	}, nil)))
 	e := b.eventually(t, 1)[0]
 	require.Equal(t, contract.TypeOrderPlaced, e.Type)

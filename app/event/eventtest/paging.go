@@ -77,10 +77,14 @@ func filteredHistory(t *testing.T, b Bench) {
 		"after":                {query.EventFilter{After: new(begin.Add(2 * time.Second))}, []int64{2, 3, 4}},
 		"before":               {query.EventFilter{Before: new(begin.Add(2 * time.Second))}, []int64{1}},
 		"before the zero time": {query.EventFilter{Before: new(time.Time{})}, nil},
-		"between":              {query.EventFilter{After: new(begin.Add(2 * time.Second)), Before: new(begin.Add(4 * time.Second))}, []int64{2, 3}},
-		"all together":         {query.EventFilter{Type: contract.TypeOrderPlaced, Key: one.String(), After: new(begin.Add(3 * time.Second))}, []int64{3}},
-		"nothing fits":         {query.EventFilter{Type: "invoice.sent.v1", Key: one.String()}, nil},
-		"case is a case":       {query.EventFilter{Type: "ORDER.PLACED.V1"}, nil},
+		"between": {
+			query.EventFilter{After: new(begin.Add(2 * time.Second)), Before: new(begin.Add(4 * time.Second))}, []int64{2, 3},
+		},
+		"all together": {
+			query.EventFilter{Type: contract.TypeOrderPlaced, Key: one.String(), After: new(begin.Add(3 * time.Second))}, []int64{3},
+		},
+		"nothing fits":   {query.EventFilter{Type: "invoice.sent.v1", Key: one.String()}, nil},
+		"case is a case": {query.EventFilter{Type: "ORDER.PLACED.V1"}, nil},
 	} {
 		for _, limit := range []int{1, 50} {
 			got := positions(slices.Concat(pages(t, b, query.Events{Filter: c.filter, Page: query.Page{Ascending: true, Limit: limit}})...))
@@ -90,8 +94,8 @@ func filteredHistory(t *testing.T, b Bench) {
 	}
 }
 
-// windows lists windows of time of a history in which positions and times do not grow alike: every 300th event happened long ago, every 700th
-// will happen only later.
+// windows lists windows of time of a history in which positions and times do not grow alike: every 300th event happened long ago, every
+// 700th will happen only later.
 func windows(t *testing.T, b Bench) {
 	const n = 2300
 	source := []string{contract.SourceOrder, "/elsewhere"}
@@ -119,7 +123,8 @@ func windows(t *testing.T, b Bench) {
 	require.Equal(t, upTo(n), positions(all))
 	at := func(s int) *time.Time { return new(begin.Add(time.Duration(s) * time.Second)) }
 	for _, f := range []query.EventFilter{
-		{After: at(0), Before: at(10)}, {After: at(995), Before: at(1005)}, {After: at(1999), Before: at(2000)}, {Before: at(3)}, {After: at(2290)},
+		{After: at(0), Before: at(10)}, {After: at(995), Before: at(1005)}, {After: at(1999), Before: at(2000)}, {Before: at(3)},
+		{After: at(2290)},
 		{Before: at(-1)}, {After: at(n)}, {After: at(n), Before: at(n + 1)}, {After: at(-7200), Before: at(-7000)}, {After: at(5), Before: at(5)},
 		{Type: "rare.thing.v1", Before: at(3)}, {Type: "rare.thing.v1", After: at(100)}, {Source: "/elsewhere", Before: at(1500), After: at(400)},
 		{Source: "/elsewhere", Type: "rare.thing.v1"}, {Source: "/nowhere", After: at(0)}, {Source: "/elsewhere", Type: contract.TypeOrderPlaced},
