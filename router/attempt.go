@@ -9,20 +9,20 @@ import (
 	"github.com/millrace/millrace/app/fault"
 )
 
-// errAttemptTimeout is an attempt that ran into its own time limit: a failure like any other that nobody classified.
+// errAttemptTimeout is the failure of an attempt that exceeded AttemptTimeout. Like other internal failures it is retried.
 var errAttemptTimeout = fault.New(fault.Internal, "attempt_timeout", "The attempt took too long.")
 
-// attempt gives each attempt a time limit of its own and the message its context back afterwards. (Watermill's Timeout leaves the
-// ended context to the next attempt.)
+// attempt limits each attempt to AttemptTimeout and restores the context of the message afterwards. (Watermill's Timeout would leave the
+// expired context to the next attempt.)
 func (c *consumer) attempt(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
-		whole := msg.Context()
-		ctx, cancel := context.WithTimeout(whole, c.cfg.AttemptTimeout)
+		outer := msg.Context()
+		ctx, cancel := context.WithTimeout(outer, c.cfg.AttemptTimeout)
 		defer cancel()
-		defer msg.SetContext(whole)
+		defer msg.SetContext(outer)
 		msg.SetContext(ctx)
 		_, err := next(msg)
-		if err != nil && whole.Err() == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && fault.Cancelled(err) {
+		if err != nil && outer.Err() == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && fault.Cancelled(err) {
 			return nil, errAttemptTimeout.Because(err)
 		}
 		return nil, err

@@ -10,20 +10,20 @@ type consumer struct {
 	name        string
 	neverPoison bool
 	cfg         Config
-	gate        *gate
+	breaker     *circuitBreaker
 	metrics     *metrics
 	closing     <-chan struct{}
 }
 
-// ConsumerOption changes how one consumer treats its messages.
+// ConsumerOption configures one consumer.
 type ConsumerOption func(*consumer)
 
-// NeverPoison makes a consumer try for ever, with a growing delay, what others would give up: the keeper of the poison queue has
-// none behind it.
+// NeverPoison makes a consumer retry forever, with a growing delay, instead of giving up: the consumer of the poison queue has no poison
+// queue of its own.
 func NeverPoison() ConsumerOption { return func(c *consumer) { c.neverPoison = true } }
 
-// stack gives the middlewares, the outermost first. The order matters: whoever gives up must be outside of whoever tries again, and
-// a panic must have become an error before either sees it.
+// stack returns the middlewares, the outermost first. The order matters: giving up is outside of retrying, and a panic becomes an error
+// before either sees it.
 func (c *consumer) stack() []message.HandlerMiddleware {
 	return []message.HandlerMiddleware{c.correlate, c.trace, c.observe, c.poison, c.retry, c.attempt, middleware.Recoverer}
 }

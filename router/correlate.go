@@ -6,9 +6,9 @@ import (
 	"github.com/millrace/millrace/app/correlation"
 )
 
-// correlate puts the message's correlation ID into its context and its event ID as causation, so that whatever the handler
-// publishes is linked to both. A message without a usable correlation ID begins a line of its own, under its event ID: the
-// same one at each delivery. (Watermill's CorrelationID reaches only messages that the handler returns.)
+// correlate stores the correlation ID of the message, and its event ID as causation ID, in the context of the message, so that what the
+// handler publishes carries both. Without a valid correlation ID the event ID is used, which is the same at each delivery.
+// (Watermill's CorrelationID covers only messages that the handler returns.)
 func (c *consumer) correlate(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		ctx, h := c.begin(msg.Context(), msg)

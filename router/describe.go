@@ -10,8 +10,8 @@ import (
 	"github.com/millrace/millrace/app/envelope"
 )
 
-// describe gives err as one line and, where it was a panic, its stack. Watermill's Recoverer, innermost of the stack, makes panics
-// into errors.
+// describe returns err as one line and, if it was a panic, the stack. Watermill's Recoverer, the innermost middleware, turns panics into
+// errors.
 func describe(err error) (reason, stack string) {
 	reason = err.Error()
 	if p, ok := errors.AsType[middleware.RecoveredPanicError](err); ok {

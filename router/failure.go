@@ -6,12 +6,12 @@ import (
 	"github.com/millrace/millrace/app/inbox"
 )
 
-// Failures counts attempts and takes what is given up, in the consumer's own database.
+// Failures stores failed attempts and given-up events in the consumer's own database.
 type Failures interface {
-	// Failed counts n failed attempts more and gives the sum for the round. What the broker counted is no measure: put-backs, crashes
-	// and drains are in it. The error is inbox.ErrSuperseded where a later round was counted before.
+	// Failed adds n failed attempts and returns the sum of the round. The delivery count of the broker would not do: it includes crashes,
+	// drains and delayed nacks. The error is inbox.ErrSuperseded if a later round was counted before.
 	Failed(ctx context.Context, f inbox.Failure, n int) (inbox.Count, error)
-	// GiveUp moves the event aside in one transaction: it is left out of its key's sequence, so that its successors may go on, and
-	// its poison message is in the outbox. Giving up the same round twice is giving up once.
+	// GiveUp skips the event in the sequence of its key, so that its successors can be applied, and adds its poison message to the outbox,
+	// in one transaction. It is idempotent per round.
 	GiveUp(ctx context.Context, f inbox.Failure, c inbox.Count) error
 }

@@ -6,49 +6,64 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"github.com/millrace/millrace/app/correlation"
 	"github.com/millrace/millrace/app/fault"
 )
 
-// errNotDone is what Watermill hears of a message that is not acknowledged. Why was logged here; Watermill's own line about it is
-// left out by quiet.
-var errNotDone = errors.New("the message was not acknowledged")
+// errNotAcknowledged is what Watermill receives for a message that is not acknowledged. observe has logged the cause, and debugLogger drops
+// Watermill's own line.
+var errNotAcknowledged = errors.New("the message was not acknowledged")
 
-// observe is the edge: it counts and times what became of the delivery, and writes the one line about its failure.
+// observe counts and times each delivery and logs it in one line: handled events at level info, so that a correlation ID can be followed
+// through the log.
 func (c *consumer) observe(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
-		h, start := of(msg), c.cfg.Now()
+		h, start := stateOf(msg), c.cfg.Now()
 		_, err := next(msg)
 		took := c.cfg.Now().Sub(start)
 		c.metrics.handled(c.name, h.event.Type, h.outcome, took)
 		ctx := msg.Context()
-		log := c.cfg.Logger.With(
-			slog.String("consumer", c.name), slog.String("event_id", h.event.ID), slog.String("outcome", string(h.outcome)))
+		log := c.cfg.Logger
 		if err == nil {
-			log.DebugContext(ctx, "message handled", slog.Duration("took", took))
+			log.LogAttrs(ctx, slog.LevelInfo, "event handled", append(c.attributes(msg, h), slog.Duration("took", took))...)
 			return nil, nil
 		}
-		reason, _ := describe(err)
-		log.Log(ctx, level(h.outcome), "message not handled",
-			slog.String("kind", fault.KindOf(err).String()),
-			slog.String("reason", reason),
-			slog.Int("attempt", max(h.total, h.attempts)),
-			slog.String("subject", h.subject),
-			slog.Duration("back_in", h.delivery.NackDelay()))
+		if at := level(h.outcome); log.Enabled(ctx, at) {
+			reason, _ := describe(err)
+			log.LogAttrs(ctx, at, "message not handled", append(c.attributes(msg, h),
+				slog.String("outcome", string(h.outcome)),
+				slog.String("kind", fault.KindOf(err).String()),
+				slog.String("reason", reason),
+				slog.Int("attempt", max(h.total, h.attempts)),
+				slog.String("subject", h.subject),
+				slog.Duration("back_in", h.delivery.NackDelay()))...)
+		}
 		if h.outcome == poisoned || h.outcome == superseded {
 			return nil, nil
 		}
-		return nil, errNotDone
+		return nil, errNotAcknowledged
 	}
 }
 
-// level is that of a failure's line: what settles itself needs nobody's attention.
+// attributes returns what identifies a delivery in the log.
+func (c *consumer) attributes(msg *message.Message, h *deliveryState) []slog.Attr {
+	return []slog.Attr{
+		slog.String("consumer", c.name),
+		slog.String("type", h.event.Type),
+		slog.String("key", h.event.Key),
+		slog.String("event_id", h.event.ID),
+		slog.String("correlation_id", correlation.From(msg.Context()).Correlation),
+	}
+}
+
+// level returns the level at which a delivery that was not handled is logged: debug unless an attempt failed.
 func level(o outcome) slog.Level {
 	switch o {
 	case poisoned:
 		return slog.LevelError
 	case failed:
 		return slog.LevelWarn
-	case handled, early, paused, left, superseded:
+	case handled, early, paused, leftUnacked, superseded:
 	}
 	return slog.LevelDebug
 }

@@ -8,69 +8,68 @@ import (
 	"github.com/millrace/millrace/app/fault"
 )
 
-// decision is what becomes of a message that its handler did not take.
+// decision is what happens to a message after its handler failed.
 type decision int
 
 const (
-	tryAgain   decision = iota // now, later, and then it is given up
-	giveUp                     // at once: it would fail the same way each time
-	putBack                    // until its predecessor came; no failure
-	pauseAll                   // the whole service, until its database is back; no failure
-	leaveAlone                 // unacknowledged, as a crash would; no failure
+	tryAgain       decision = iota // within the delivery, then later, until it is given up
+	giveUp                         // without a retry: it would fail the same way
+	redeliver                      // until its predecessor was applied; not a failure
+	pauseConsumers                 // all of the service, until its database is available; not a failure
+	leaveUnacked                   // as a crash would; not a failure
 )
 
-// decide is the policy: what an error's kind means for the message.
+// decide maps the kind of an error to a decision.
 func decide(err error) decision {
 	switch fault.KindOf(err) {
 	case fault.Malformed, fault.Invalid, fault.Unauthenticated, fault.Forbidden, fault.TooLarge:
 		return giveUp
 	case fault.Early:
-		return putBack
+		return redeliver
 	case fault.Unavailable, fault.Unknown:
-		return pauseAll
+		return pauseConsumers
 	case fault.Internal, fault.NotFound, fault.Conflict, fault.Precondition, fault.Exhausted:
 		return tryAgain
 	}
 	return tryAgain
 }
 
-// Delays of what is put back without having failed, by how often it was delivered.
+// Bounds of the redelivery delays, which grow with the delivery count.
 const (
-	earlyMin = 100 * time.Millisecond
-	earlyMax = 5 * time.Second
-	pauseMin = time.Second
-	pauseMax = 5 * time.Second
-	neverMax = 30 * time.Second
+	earlyMin       = 100 * time.Millisecond
+	earlyMax       = 5 * time.Second
+	pauseMin       = time.Second
+	pauseMax       = 5 * time.Second
+	neverPoisonMax = 30 * time.Second
 )
 
-// ahead is what an Early error may tell of itself: how many of its predecessors are missing.
+// ahead is implemented by Early errors that know how many predecessors are missing.
 type ahead interface {
 	error
 	Ahead() int64
 }
 
-// Events of a key that were put back come back one behind the other, in their order: in any other, each round would let but one or
-// two of them pass.
+// Early events of a key are redelivered one after the other, in their order. In any other order, only one or two would be applied in each
+// round.
 const (
-	aheadStep = 50 * time.Millisecond
-	aheadMost = 3 * time.Second
+	delayPerMissing = 50 * time.Millisecond
+	maxMissingDelay = 3 * time.Second
 )
 
-// earlyDelay is how long an event waits for its predecessors, at its nth delivery.
+// earlyDelay returns how long to delay an event that waits for its predecessors, at its nth delivery.
 func earlyDelay(err error, n int) time.Duration {
 	e, ok := errors.AsType[ahead](err)
 	if !ok {
 		return backoff.Exponential(earlyMin, earlyMax, n)
 	}
-	return backoff.Exponential(earlyMin, earlyMax-aheadMost, n) + time.Duration(min(e.Ahead(), int64(aheadMost/aheadStep)))*aheadStep
+	return backoff.Exponential(earlyMin, earlyMax-maxMissingDelay, n) + time.Duration(min(e.Ahead(), int64(maxMissingDelay/delayPerMissing)))*delayPerMissing
 }
 
-// late gives the delay after which an event that failed attempts times in this round comes back. more is false where it is given
-// up instead.
-func (c Config) late(attempts int) (delay time.Duration, more bool) {
-	delivery := max(attempts-1, 0) / c.Attempts // a delivery that was broken off counts as one
-	if delivery >= len(c.Late) {
+// lateRetry returns the delay before the redelivery of an event that failed attempts times in this round, or false if it is to be given up.
+func (c Config) lateRetry(attempts int) (delay time.Duration, more bool) {
+	delivery := max(attempts-1, 0) / c.Attempts // an interrupted delivery counts as a whole one
+	if delivery >= len(c.LateRetries) {
 		return 0, false
 	}
-	return c.Late[delivery], true
+	return c.LateRetries[delivery], true
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/millrace/millrace/app/fault"
 )
 
-func TestPolicy(t *testing.T) {
+func TestPolicyDecidesByFaultKind(t *testing.T) {
 	t.Parallel()
 	decisions := map[fault.Kind]decision{
 		fault.Internal:        tryAgain,
@@ -25,9 +25,9 @@ func TestPolicy(t *testing.T) {
 		fault.Precondition:    tryAgain,
 		fault.TooLarge:        giveUp,
 		fault.Exhausted:       tryAgain,
-		fault.Unavailable:     pauseAll,
-		fault.Unknown:         pauseAll,
-		fault.Early:           putBack,
+		fault.Unavailable:     pauseConsumers,
+		fault.Unknown:         pauseConsumers,
+		fault.Early:           redeliver,
 	}
 	for kind, want := range decisions {
 		t.Run(kind.String(), func(t *testing.T) {
@@ -41,17 +41,17 @@ func TestPolicy(t *testing.T) {
 	require.Equal(t, tryAgain, decide(errors.New("nobody classified it")))
 }
 
-func TestOnlyPoisonIsAskedForByConsumersThatMayPoison(t *testing.T) {
+func TestConsumerThatNeverPoisonsRetriesPermanentFailures(t *testing.T) {
 	t.Parallel()
 	invalid := fault.New(fault.Invalid, "invalid", "no")
 	may := &consumer{closing: make(chan struct{})}
 	never := &consumer{closing: make(chan struct{}), neverPoison: true}
 	require.Equal(t, giveUp, may.decide(t.Context(), invalid))
 	require.Equal(t, tryAgain, never.decide(t.Context(), invalid))
-	require.Equal(t, putBack, never.decide(t.Context(), fault.New(fault.Early, "early", "")))
+	require.Equal(t, redeliver, never.decide(t.Context(), fault.New(fault.Early, "early", "")))
 }
 
-func TestLateRetries(t *testing.T) {
+func TestLateRetriesFollowTheSchedule(t *testing.T) {
 	t.Parallel()
 	c := Config{}.withDefaults()
 	for _, tc := range []struct {
@@ -62,13 +62,13 @@ func TestLateRetries(t *testing.T) {
 		{1, 5 * time.Second, true}, {3, 5 * time.Second, true}, {4, 30 * time.Second, true}, {6, 30 * time.Second, true},
 		{9, 2 * time.Minute, true}, {10, 0, false}, {12, 0, false}, {99, 0, false},
 	} {
-		delay, more := c.late(tc.attempts)
+		delay, more := c.lateRetry(tc.attempts)
 		require.Equal(t, tc.delay, delay, "after %d attempts", tc.attempts)
 		require.Equal(t, tc.more, more, "after %d attempts", tc.attempts)
 	}
 }
 
-func TestGrowing(t *testing.T) {
+func TestBackoffGrowsToItsLimit(t *testing.T) {
 	t.Parallel()
 	var delays []time.Duration
 	for n := range 9 {
@@ -85,7 +85,7 @@ func (tooEarly) Error() string   { return "early" }
 func (e tooEarly) Ahead() int64  { return e.missing }
 func (e tooEarly) Unwrap() error { return fault.New(fault.Early, "early", "early") }
 
-func TestEarlyEventsOfAKeyComeBackInTheirOrder(t *testing.T) {
+func TestEarlyEventsOfAKeyAreRedeliveredInOrder(t *testing.T) {
 	t.Parallel()
 	last := time.Duration(0)
 	for missing := range int64(60) { // as many as the step leaves room for

@@ -8,12 +8,11 @@ import (
 	"github.com/millrace/millrace/app/backoff"
 )
 
-// retry makes the quick attempts of a delivery, with a jittered pause between them, as long as the policy has hope in another one.
-// It answers the handler's last error. (Watermill's Retry answers the context's error when that ends, and its hooks lengthen its
-// pauses.)
+// retry runs the attempts of a delivery, with jittered backoff, as long as the policy allows another one. It returns the last error of the
+// handler. (Watermill's Retry returns the error of the context when that ends, and its hooks lengthen the backoff.)
 func (c *consumer) retry(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
-		h, ctx := of(msg), msg.Context()
+		h, ctx := stateOf(msg), msg.Context()
 		for n := 1; ; n++ {
 			h.attempts = n
 			_, err := next(msg)
@@ -24,15 +23,15 @@ func (c *consumer) retry(next message.HandlerFunc) message.HandlerFunc {
 			if n == c.cfg.Attempts || c.decide(ctx, err) != tryAgain {
 				return nil, err
 			}
-			if !backoff.Wait(ctx, c.closing, c.quickPause(n)) {
+			if !backoff.Wait(ctx, c.closing, c.quickBackoff(n)) {
 				return nil, err
 			}
 		}
 	}
 }
 
-// quickPause is the pause behind attempt n: half of it is fixed, the other half drawn.
-func (c *consumer) quickPause(n int) time.Duration {
+// quickBackoff returns the pause after attempt n: one half is fixed, the other is jitter.
+func (c *consumer) quickBackoff(n int) time.Duration {
 	d := c.cfg.QuickBackoff << (n - 1)
 	return d/2 + time.Duration(c.cfg.Jitter()*float64(d/2))
 }

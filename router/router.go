@@ -1,5 +1,5 @@
-// Package router moves messages: it runs a service's consumers behind one stack of middlewares, with one policy for what fails, and
-// relays the service's outbox to the broker. It knows neither databases nor brokers; adapters bring both.
+// Package router runs the consumers of a service: each message passes one stack of middlewares, with one policy for failures. It depends
+// on no database and no broker.
 package router
 
 import (
@@ -13,25 +13,25 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// Router runs a service's consumers.
+// Router runs the consumers of a service.
 type Router struct {
 	cfg     Config
 	router  *message.Router
-	gate    *gate
+	breaker *circuitBreaker
 	metrics *metrics
 	names   map[string]bool
-	sources []*source
+	sources []*drainingSubscriber
 
-	closing chan struct{}
-	closed  chan struct{} // Close has finished
-	ending  atomic.Bool
-	err     error // of Close, once closed is closed
+	closing   chan struct{}
+	closed    chan struct{} // Close has finished
+	isClosing atomic.Bool
+	err       error // of Close, once closed is closed
 
 	mu      sync.Mutex
 	started bool
 }
 
-// New makes a Router without consumers. The error names everything that is wrong with cfg.
+// New returns a Router without consumers. The error names everything that is missing or wrong in cfg.
 func New(cfg Config) (*Router, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -42,14 +42,14 @@ func New(cfg Config) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := message.NewRouter(message.RouterConfig{CloseTimeout: cfg.CloseTimeout}, newQuiet(cfg.Logger))
+	r, err := message.NewRouter(message.RouterConfig{CloseTimeout: cfg.CloseTimeout}, newDebugLogger(cfg.Logger))
 	if err != nil {
 		return nil, fmt.Errorf("watermill router: %w", err)
 	}
 	return &Router{
 		cfg:     cfg,
 		router:  r,
-		gate:    newGate(cfg, m.paused.WithLabelValues(cfg.Service)),
+		breaker: newCircuitBreaker(cfg, m.paused.WithLabelValues(cfg.Service)),
 		metrics: m,
 		names:   map[string]bool{},
 		closing: make(chan struct{}),
@@ -57,29 +57,29 @@ func New(cfg Config) (*Router, error) {
 	}, nil
 }
 
-// AddConsumer has handle take the messages of sub on topics. It belongs before Run. sub is the consumer's own: closing the router
-// closes it. Its Close must wait for the messages in work, whose contexts the router ends when that takes too long.
+// AddConsumer passes the messages of sub on topics to handle. It must be called before Run. The router closes sub, whose Close must wait
+// for the messages that are being handled; the router ends their contexts if that takes too long.
 func (r *Router) AddConsumer(
 	name string, topics []string, sub message.Subscriber, handle message.NoPublishHandlerFunc, options ...ConsumerOption,
 ) error {
-	c := &consumer{name: name, cfg: r.cfg, gate: r.gate, metrics: r.metrics, closing: r.closing}
+	c := &consumer{name: name, cfg: r.cfg, breaker: r.breaker, metrics: r.metrics, closing: r.closing}
 	for _, option := range options {
 		option(c)
 	}
 	switch {
 	case name == "" || len(topics) == 0:
-		return fmt.Errorf("consumer %q takes no topic", name)
+		return fmt.Errorf("router: consumer %q has no name or no topics", name)
 	case r.cfg.Failures == nil && !c.neverPoison:
-		return fmt.Errorf("consumer %q could not give up: the router has no Failures", name)
+		return fmt.Errorf("router: Config.Failures is nil: consumer %q could not give up; set it, or make the consumer NeverPoison", name)
 	case slices.ContainsFunc(topics, isRequeued) && (!r.cfg.Requeued.Usable() || c.neverPoison):
-		return fmt.Errorf("consumer %q takes what is requeued and could not tell or give up what is forged: the router needs the key", name)
+		return fmt.Errorf("router: consumer %q reads requeued messages and needs the key that verifies them, Config.Requeued, and may not be NeverPoison", name)
 	}
-	s := newSource(sub, r.cfg.Logger.With("consumer", name), r.closing)
+	s := newDrainingSubscriber(sub, r.cfg.Logger.With("consumer", name), r.closing)
 	r.sources = append(r.sources, s)
 	for _, topic := range topics {
 		id := name + " " + topic
 		if r.names[id] {
-			return fmt.Errorf("consumer %q takes %q twice", name, topic)
+			return fmt.Errorf("router: consumer %q has topic %q twice", name, topic)
 		}
 		r.names[id] = true
 		r.router.AddConsumerHandler(id, topic, s, handle).AddMiddleware(c.stack()...)
@@ -87,21 +87,21 @@ func (r *Router) AddConsumer(
 	return nil
 }
 
-// Run works until Close, or until ctx ends, which closes the router within its CloseTimeout. It returns when closing is done.
+// Run runs the consumers until Close is called or ctx ends, which closes the router within CloseTimeout. It returns when closing is done.
 func (r *Router) Run(ctx context.Context) error {
 	if !r.start() {
 		return nil
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var gate sync.WaitGroup
-	gate.Go(func() { r.gate.run(work) })
-	defer gate.Wait()
+	var background sync.WaitGroup
+	background.Go(func() { r.breaker.run(work) })
+	defer background.Wait()
 	defer stop()
 	unhook := context.AfterFunc(ctx, func() {
 		closing, cancel := context.WithTimeout(work, r.cfg.CloseTimeout)
 		defer cancel()
-		_ = r.Close(closing) // Run answers its error
+		_ = r.Close(closing) // Run returns its error
 	})
 	defer unhook()
 	if err := r.router.Run(work); err != nil {
@@ -116,7 +116,7 @@ func (r *Router) Run(ctx context.Context) error {
 	}
 }
 
-// start is false where Close came first.
+// start reports whether the router may run; it may not after Close.
 func (r *Router) start() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -129,10 +129,10 @@ func (r *Router) start() bool {
 	}
 }
 
-// Close drains the consumers: no message is taken any more, those in work are finished and acknowledged. When ctx ends first, their
-// contexts end, and what still runs is left unacknowledged. The error says so.
+// Close drains the consumers: no message is delivered any more, and running handlers are finished and acknowledged. If ctx ends first, the
+// contexts of the messages end, unfinished ones stay unacknowledged, and Close returns an error.
 func (r *Router) Close(ctx context.Context) error {
-	if r.ending.CompareAndSwap(false, true) {
+	if r.isClosing.CompareAndSwap(false, true) {
 		r.mu.Lock()
 		close(r.closing)
 		started := r.started
@@ -169,13 +169,13 @@ func (r *Router) drain(ctx context.Context, started bool) error {
 			errs = append(errs, err)
 		case <-ctx.Done():
 			for _, s := range r.sources {
-				s.sever()
+				s.cancelMessages()
 			}
-			return errors.Join(append(errs, fmt.Errorf("consumers of %s were cut off: %w", r.cfg.Service, ctx.Err()))...)
+			return errors.Join(append(errs, fmt.Errorf("shutdown deadline exceeded: consumers of %s: %w", r.cfg.Service, ctx.Err()))...)
 		}
 	}
 	for _, s := range r.sources {
-		s.sever()
+		s.cancelMessages()
 	}
 	return errors.Join(errs...)
 }

@@ -35,42 +35,42 @@ var (
 	errEarly   = fault.New(fault.Early, "early", "The predecessor is missing.")
 )
 
-// rig is a running router with one consumer on a feed.
-type rig struct {
-	router   *Router
-	feed     *feed
-	ledger   *ledger
-	registry *prometheus.Registry
-	log      *logbook
-	away     atomic.Bool // what the probe finds
-	end      chan error  // of Run
-	stop     context.CancelFunc
+// fixture is a router with one consumer and a fake subscriber.
+type fixture struct {
+	router     *Router
+	subscriber *fakeSubscriber
+	failures   *fakeFailures
+	registry   *prometheus.Registry
+	log        *logBuffer
+	away       atomic.Bool // what the probe finds
+	end        chan error  // of Run
+	stop       context.CancelFunc
 }
 
-// logbook is a log that may be read while it is written.
-type logbook struct {
+// logBuffer is a log that can be read while it is written.
+type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *logbook) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *logbook) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
 }
 
-// run gives body a running rig, in a bubble whose clock stands still while anything moves, and closes it afterwards.
-func run(t *testing.T, handle message.NoPublishHandlerFunc, body func(t *testing.T, r *rig), options ...ConsumerOption) {
+// withRouter calls body with a running router, in a bubble with a fake clock, and closes the router afterwards.
+func withRouter(t *testing.T, handle message.NoPublishHandlerFunc, body func(t *testing.T, r *fixture), options ...ConsumerOption) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := build(t, Config{})
-		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, handle, options...))
+		r := newFixture(t, Config{})
+		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.subscriber, handle, options...))
 		r.start(t.Context())
 		<-r.router.router.Running()
 		body(t, r)
@@ -79,10 +79,10 @@ func run(t *testing.T, handle message.NoPublishHandlerFunc, body func(t *testing
 	})
 }
 
-func build(t *testing.T, cfg Config) *rig {
+func newFixture(t *testing.T, cfg Config) *fixture {
 	t.Helper()
-	r := &rig{feed: newFeed(), ledger: newLedger(), registry: prometheus.NewRegistry(), log: &logbook{}, end: make(chan error, 1)}
-	cfg.Service, cfg.Failures, cfg.Metrics, cfg.Requeued = "order", r.ledger, r.registry, requeueKey
+	r := &fixture{subscriber: newFakeSubscriber(), failures: newFakeFailures(), registry: prometheus.NewRegistry(), log: &logBuffer{}, end: make(chan error, 1)}
+	cfg.Service, cfg.Failures, cfg.Metrics, cfg.Requeued = "order", r.failures, r.registry, requeueKey
 	cfg.Types = []string{contract.TypeUserCreated}
 	cfg.Logger = slog.New(slog.NewTextHandler(r.log, nil))
 	cfg.Probe = func(context.Context) error {
@@ -97,20 +97,20 @@ func build(t *testing.T, cfg Config) *rig {
 	return r
 }
 
-func (r *rig) start(ctx context.Context) {
+func (r *fixture) start(ctx context.Context) {
 	ctx, r.stop = context.WithCancel(ctx)
 	go func() { r.end <- r.router.Run(ctx) }()
 }
 
-func (r *rig) acked(id string) func() bool {
+func (r *fixture) acked(id string) func() bool {
 	return func() bool {
-		fates := r.feed.fatesOf(id)
+		fates := r.subscriber.resultsOf(id)
 		return len(fates) > 0 && fates[len(fates)-1].acked
 	}
 }
 
 // counter reads millrace_messages_handled_total.
-func (r *rig) counter(t *testing.T, eventType string, o outcome) float64 {
+func (r *fixture) counter(t *testing.T, eventType string, o outcome) float64 {
 	t.Helper()
 	families, err := r.registry.Gather()
 	require.NoError(t, err)
@@ -131,23 +131,35 @@ func (r *rig) counter(t *testing.T, eventType string, o outcome) float64 {
 	return 0
 }
 
-func TestAHandledMessageIsAcknowledged(t *testing.T) {
+func TestHandledMessageIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	handle := func(*message.Message) error { calls.Add(1); return nil }
-	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, map[string]string{envelope.MetaType: contract.TypeUserCreated}, "{}")
-		r.feed.send(event2, map[string]string{envelope.MetaType: "made.up.by.a.stranger"}, "{}")
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, map[string]string{envelope.MetaType: contract.TypeUserCreated}, "{}")
+		r.subscriber.send(event2, map[string]string{envelope.MetaType: "made.up.by.a.stranger"}, "{}")
 		eventually(t, time.Second, r.acked(event1))
 		eventually(t, time.Second, r.acked(event2))
 		require.EqualValues(t, 2, calls.Load())
-		require.Empty(t, r.ledger.counted())
+		require.Empty(t, r.failures.counted())
 		require.InDelta(t, 1, r.counter(t, contract.TypeUserCreated, handled), 0)
-		require.InDelta(t, 1, r.counter(t, "other", handled), 0, "a stranger's type gets no label of its own")
+		require.InDelta(t, 1, r.counter(t, "other", handled), 0, "an unknown type has no label of its own")
 	})
 }
 
-func TestATransientFailureIsRetriedInTheDeliveryAndNotCounted(t *testing.T) {
+func TestHandledEventIsLoggedUnderItsCorrelationID(t *testing.T) {
+	t.Parallel()
+	withRouter(t, succeed, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, map[string]string{
+			envelope.MetaType: contract.TypeUserCreated, envelope.MetaPartitionKey: "user-1", envelope.MetaCorrelation: "my-first-user",
+		}, "{}")
+		eventually(t, time.Second, r.acked(event1))
+		require.Regexp(t, "level=INFO msg=\"event handled\" service=order consumer=order-customers type=user.created.v1 key=user-1 "+
+			"event_id="+event1+" correlation_id=my-first-user took=", r.log.String())
+	})
+}
+
+func TestTransientFailureIsRetriedWithinTheDelivery(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	handle := func(*message.Message) error {
@@ -156,12 +168,12 @@ func TestATransientFailureIsRetriedInTheDeliveryAndNotCounted(t *testing.T) {
 		}
 		return nil
 	}
-	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, nil, "{}")
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, nil, "{}")
 		eventually(t, time.Second, r.acked(event1))
 		require.EqualValues(t, 3, calls.Load())
-		require.Equal(t, []fate{{acked: true}}, r.feed.fatesOf(event1), "one delivery")
-		require.Empty(t, r.ledger.counted())
+		require.Equal(t, []result{{acked: true}}, r.subscriber.resultsOf(event1), "one delivery")
+		require.Empty(t, r.failures.counted())
 	})
 }
 
@@ -173,9 +185,9 @@ func TestQuickThenLateRetriesThenPoison(t *testing.T) {
 		at = append(at, time.Since(start)) // one message: one goroutine at a time
 		return fault.New(fault.Conflict, "conflict", "Does not fit.")
 	}
-	run(t, handle, func(t *testing.T, r *rig) {
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
 		start = time.Now()
-		r.feed.send(event1, requeued(event1, map[string]string{
+		r.subscriber.send(event1, requeued(event1, map[string]string{
 			envelope.MetaPoisonSubject: "events.user.created.v1", envelope.MetaRound: "2", "kept": "yes",
 		}, `{"a":1}`), `{"a":1}`)
 		eventually(t, 10*time.Minute, r.acked(event1))
@@ -186,8 +198,8 @@ func TestQuickThenLateRetriesThenPoison(t *testing.T) {
 			want = append(want, begin, begin+75*ms, begin+225*ms)
 		}
 		require.Equal(t, want, at)
-		require.Equal(t, []int{3, 3, 3, 3}, r.ledger.counted())
-		given, sums := r.ledger.givenUp()
+		require.Equal(t, []int{3, 3, 3, 3}, r.failures.counted())
+		given, sums := r.failures.givenUp()
 		require.Len(t, given, 1)
 		require.Equal(t, 12, sums[0].Attempts)
 		require.Equal(t, "order-customers", given[0].Consumer)
@@ -205,51 +217,51 @@ func TestQuickThenLateRetriesThenPoison(t *testing.T) {
 	})
 }
 
-func TestWhatCannotGetBetterIsPoisonAtOnce(t *testing.T) {
+func TestPermanentFailureIsPoisonedWithoutRetry(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	handle := func(*message.Message) error { calls.Add(1); return errInvalid }
-	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, nil, "not json")
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, nil, "not json")
 		eventually(t, time.Second, r.acked(event1))
 		require.EqualValues(t, 1, calls.Load())
-		given, sums := r.ledger.givenUp()
+		given, sums := r.failures.givenUp()
 		require.Len(t, given, 1)
 		require.Equal(t, 1, sums[0].Attempts)
 		require.NotContains(t, r.log.String(), "not json", "payloads stay out of the log")
 	})
 }
 
-func TestAGapIsGivenUpAsAGap(t *testing.T) {
+func TestGapIsGivenUpWithItsReason(t *testing.T) {
 	t.Parallel()
 	handle := func(*message.Message) error {
 		return fault.New(fault.Invalid, inbox.CodeGap, "Its predecessors never came.")
 	}
-	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, nil, "{}")
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, nil, "{}")
 		eventually(t, time.Second, r.acked(event1))
-		given, _ := r.ledger.givenUp()
+		given, _ := r.failures.givenUp()
 		require.Len(t, given, 1)
 		require.True(t, given[0].Gap)
 	})
 }
 
-func TestARequeuedMessageKeepsItsFirstSubject(t *testing.T) {
+func TestRequeuedMessageKeepsItsFirstSubject(t *testing.T) {
 	t.Parallel()
 	handle := func(*message.Message) error { return errInvalid }
-	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, requeued(event1, map[string]string{envelope.MetaPoisonSubject: "events.user.deleted.v1"}, "{}"), "{}")
-		r.feed.send(event2, map[string]string{envelope.MetaPoisonSubject: "events.forged.v1"}, "{}")
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, requeued(event1, map[string]string{envelope.MetaPoisonSubject: "events.user.deleted.v1"}, "{}"), "{}")
+		r.subscriber.send(event2, map[string]string{envelope.MetaPoisonSubject: "events.forged.v1"}, "{}")
 		eventually(t, time.Second, r.acked(event1))
 		eventually(t, time.Second, r.acked(event2))
-		given, _ := r.ledger.givenUp()
+		given, _ := r.failures.givenUp()
 		require.Len(t, given, 2)
 		subjects := map[string]string{given[0].Event.ID: given[0].Subject, given[1].Event.ID: given[1].Subject}
 		require.Equal(t, map[string]string{event1: "events.user.deleted.v1", event2: "events.user.created.v1"}, subjects)
 	})
 }
 
-func TestEarlyMessagesAreNoFailures(t *testing.T) {
+func TestEarlyMessageIsRedeliveredWithoutCountingAFailure(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	handle := func(*message.Message) error {
@@ -258,41 +270,41 @@ func TestEarlyMessagesAreNoFailures(t *testing.T) {
 		}
 		return nil
 	}
-	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, nil, "{}")
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, nil, "{}")
 		eventually(t, time.Minute, r.acked(event1))
 		var delays []time.Duration
-		for _, f := range r.feed.fatesOf(event1) {
+		for _, f := range r.subscriber.resultsOf(event1) {
 			delays = append(delays, f.delay)
 		}
 		const ms = time.Millisecond
 		require.Equal(t, []time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 5000 * ms, 5000 * ms, 0}, delays)
-		require.Empty(t, r.ledger.counted())
+		require.Empty(t, r.failures.counted())
 		require.InDelta(t, 8, r.counter(t, "other", early), 0)
 		require.NotContains(t, r.log.String(), "message not handled")
 	})
 }
 
-func TestAPanicIsRetriedAndPoisonedWithItsStack(t *testing.T) {
+func TestPanicIsRetriedAndPoisonedWithItsStack(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	handle := func(*message.Message) error { calls.Add(1); panicking(); return nil }
-	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, nil, "{}")
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, nil, "{}")
 		eventually(t, 10*time.Minute, r.acked(event1))
 		require.EqualValues(t, 12, calls.Load())
-		given, _ := r.ledger.givenUp()
+		given, _ := r.failures.givenUp()
 		require.Len(t, given, 1)
 		require.Equal(t, "panic: out of rails", given[0].Reason)
 		require.Contains(t, given[0].Stack, "panicking")
 	})
 }
 
-func take(*message.Message) error { return nil }
+func succeed(*message.Message) error { return nil }
 
 func panicking() { panic("out of\nrails") }
 
-func TestAnAttemptThatTakesTooLongIsAFailure(t *testing.T) {
+func TestAttemptTimeoutIsAFailure(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	handle := func(msg *message.Message) error {
@@ -302,51 +314,51 @@ func TestAnAttemptThatTakesTooLongIsAFailure(t *testing.T) {
 		<-msg.Context().Done()
 		return msg.Context().Err()
 	}
-	run(t, handle, func(t *testing.T, r *rig) {
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
 		start := time.Now()
-		r.feed.send(event1, nil, "{}")
+		r.subscriber.send(event1, nil, "{}")
 		eventually(t, time.Minute, r.acked(event1))
 		require.InDelta(t, 35.225, time.Since(start).Seconds(), 0.01, "three times 10 s, pauses, and 5 s")
-		require.Equal(t, []int{3}, r.ledger.counted())
+		require.Equal(t, []int{3}, r.failures.counted())
 		require.Contains(t, r.log.String(), "took too long")
 	})
 }
 
-func TestAnAwayDatabasePausesTheService(t *testing.T) {
+func TestUnavailableDatabasePausesTheConsumers(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
-	var rigged *rig
+	var f *fixture
 	handle := func(*message.Message) error {
 		calls.Add(1)
-		if rigged.away.Load() {
+		if f.away.Load() {
 			return errAway
 		}
 		return nil
 	}
-	run(t, handle, func(t *testing.T, r *rig) {
-		rigged = r
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		f = r
 		r.away.Store(true)
-		r.feed.send(event1, nil, "{}")
-		eventually(t, time.Second, func() bool { return len(r.feed.fatesOf(event1)) == 1 })
-		r.feed.send(event2, nil, "{}")
+		r.subscriber.send(event1, nil, "{}")
+		eventually(t, time.Second, func() bool { return len(r.subscriber.resultsOf(event1)) == 1 })
+		r.subscriber.send(event2, nil, "{}")
 		<-time.After(time.Hour)
 		require.EqualValues(t, 1, calls.Load(), "nothing is tried while paused")
-		for _, f := range append(r.feed.fatesOf(event1), r.feed.fatesOf(event2)...) {
-			require.False(t, f.acked || f.left)
+		for _, f := range append(r.subscriber.resultsOf(event1), r.subscriber.resultsOf(event2)...) {
+			require.False(t, f.acked || f.unacknowledged)
 			require.GreaterOrEqual(t, f.delay, time.Second)
 		}
 		r.away.Store(false)
 		eventually(t, 10*time.Second, r.acked(event1))
 		eventually(t, 10*time.Second, r.acked(event2))
-		require.Empty(t, r.ledger.counted())
-		given, _ := r.ledger.givenUp()
+		require.Empty(t, r.failures.counted())
+		given, _ := r.failures.givenUp()
 		require.Empty(t, given)
 		require.Equal(t, 1, strings.Count(r.log.String(), "consumers paused"))
-		require.Equal(t, 1, strings.Count(r.log.String(), "consumers go on"))
+		require.Equal(t, 1, strings.Count(r.log.String(), "consumers resumed"))
 	})
 }
 
-func TestALostCommitAnswerPausesToo(t *testing.T) {
+func TestUnknownCommitOutcomePausesTheConsumers(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	handle := func(*message.Message) error {
@@ -355,56 +367,56 @@ func TestALostCommitAnswerPausesToo(t *testing.T) {
 		}
 		return nil
 	}
-	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, nil, "{}")
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, nil, "{}")
 		eventually(t, 5*time.Second, r.acked(event1))
 		require.EqualValues(t, 2, calls.Load())
-		require.Empty(t, r.ledger.counted())
+		require.Empty(t, r.failures.counted())
 	})
 }
 
-func TestFailuresThatCannotBeStoredComeBack(t *testing.T) {
+func TestMessageWhoseFailureCannotBeStoredIsRedelivered(t *testing.T) {
 	t.Parallel()
 	handle := func(*message.Message) error { return errInvalid }
-	for name, breakIt := range map[string]func(l *ledger, err error){
-		"counting": func(l *ledger, err error) { l.set(err, nil) },
-		"giving":   func(l *ledger, err error) { l.set(nil, err) },
+	for name, fail := range map[string]func(l *fakeFailures, err error){
+		"counting": func(l *fakeFailures, err error) { l.set(err, nil) },
+		"giving":   func(l *fakeFailures, err error) { l.set(nil, err) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			run(t, handle, func(t *testing.T, r *rig) {
+			withRouter(t, handle, func(t *testing.T, r *fixture) {
 				r.away.Store(true)
-				breakIt(r.ledger, errAway)
-				r.feed.send(event1, nil, "{}")
+				fail(r.failures, errAway)
+				r.subscriber.send(event1, nil, "{}")
 				<-time.After(time.Minute)
-				given, _ := r.ledger.givenUp()
+				given, _ := r.failures.givenUp()
 				require.Empty(t, given)
 				require.False(t, r.acked(event1)())
 				require.Contains(t, r.log.String(), "consumers paused")
-				r.ledger.set(nil, nil)
+				r.failures.set(nil, nil)
 				r.away.Store(false)
 				eventually(t, 20*time.Second, r.acked(event1))
-				given, _ = r.ledger.givenUp()
+				given, _ = r.failures.givenUp()
 				require.Len(t, given, 1)
 			})
 		})
 	}
 }
 
-func TestGivingUpBeforeItsTurnIsPutBackAsEarly(t *testing.T) {
+func TestGivingUpBeforeThePredecessorIsRedeliveredAsEarly(t *testing.T) {
 	t.Parallel()
 	handle := func(*message.Message) error { return errInvalid }
-	run(t, handle, func(t *testing.T, r *rig) {
-		r.ledger.set(nil, errEarly)
-		r.feed.send(event1, nil, "{}")
-		eventually(t, 5*time.Second, func() bool { return len(r.feed.fatesOf(event1)) == 3 })
-		r.ledger.set(nil, nil)
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.failures.set(nil, errEarly)
+		r.subscriber.send(event1, nil, "{}")
+		eventually(t, 5*time.Second, func() bool { return len(r.subscriber.resultsOf(event1)) == 3 })
+		r.failures.set(nil, nil)
 		eventually(t, 5*time.Second, r.acked(event1))
 		require.NotContains(t, r.log.String(), "consumers paused")
 	})
 }
 
-func TestAConsumerThatNeverPoisonsTriesForEver(t *testing.T) {
+func TestConsumerThatNeverPoisonsRetriesForever(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	handle := func(*message.Message) error {
@@ -413,18 +425,18 @@ func TestAConsumerThatNeverPoisonsTriesForEver(t *testing.T) {
 		}
 		return nil
 	}
-	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, nil, "{}")
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, nil, "{}")
 		eventually(t, time.Hour, r.acked(event1))
-		fates := r.feed.fatesOf(event1)
+		fates := r.subscriber.resultsOf(event1)
 		require.Equal(t, 30*time.Second, fates[len(fates)-2].delay, "the delay grows no further")
-		require.Empty(t, r.ledger.counted())
-		given, _ := r.ledger.givenUp()
+		require.Empty(t, r.failures.counted())
+		given, _ := r.failures.givenUp()
 		require.Empty(t, given)
 	}, NeverPoison())
 }
 
-func TestHandlersGetCorrelationAndTrace(t *testing.T) {
+func TestHandlersReceiveCorrelationAndTrace(t *testing.T) {
 	t.Parallel()
 	var ids []correlation.IDs
 	var spans []trace.SpanContext
@@ -433,13 +445,13 @@ func TestHandlersGetCorrelationAndTrace(t *testing.T) {
 		spans = append(spans, trace.SpanContextFromContext(msg.Context()))
 		return nil
 	}
-	run(t, handle, func(t *testing.T, r *rig) {
-		r.feed.send(event1, map[string]string{
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, map[string]string{
 			envelope.MetaCorrelation: "request-7",
 			envelope.MetaTraceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		}, "{}")
 		eventually(t, time.Second, r.acked(event1))
-		r.feed.send(event2, map[string]string{envelope.MetaCorrelation: "not safe\n"}, "{}")
+		r.subscriber.send(event2, map[string]string{envelope.MetaCorrelation: "not safe\n"}, "{}")
 		eventually(t, time.Second, r.acked(event2))
 		require.Equal(t, []correlation.IDs{{Correlation: "request-7", Causation: event1}, {Correlation: event2, Causation: event2}}, ids)
 		require.Equal(t, "4bf92f3577b34da6a3ce929d0e0e4736", spans[0].TraceID().String())
@@ -459,23 +471,23 @@ func TestClosingWaitsForRunningHandlersAndAcknowledgesThem(t *testing.T) {
 			broken = msg.Context().Err()
 			return nil
 		}
-		r := build(t, Config{})
-		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, handle))
+		r := newFixture(t, Config{})
+		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.subscriber, handle))
 		r.start(t.Context())
 		<-r.router.router.Running()
-		r.feed.send(event1, nil, "{}")
+		r.subscriber.send(event1, nil, "{}")
 		<-started
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 		defer cancel()
 		require.NoError(t, r.router.Close(ctx))
 		require.NoError(t, <-r.end)
 		require.NoError(t, broken, "its context went on")
-		require.Equal(t, []fate{{acked: true}}, r.feed.fatesOf(event1))
+		require.Equal(t, []result{{acked: true}}, r.subscriber.resultsOf(event1))
 		r.stop()
 	})
 }
 
-func TestClosingCutsOffWhatTakesTooLongAndLeavesItUnacknowledged(t *testing.T) {
+func TestClosingPastItsDeadlineLeavesRunningMessagesUnacknowledged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		started := make(chan struct{})
@@ -484,26 +496,26 @@ func TestClosingCutsOffWhatTakesTooLongAndLeavesItUnacknowledged(t *testing.T) {
 			<-msg.Context().Done()
 			return msg.Context().Err()
 		}
-		r := build(t, Config{})
-		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, handle))
+		r := newFixture(t, Config{})
+		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.subscriber, handle))
 		r.start(t.Context())
 		<-r.router.router.Running()
-		r.feed.send(event1, nil, "{}")
+		r.subscriber.send(event1, nil, "{}")
 		<-started
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		require.ErrorContains(t, r.router.Close(ctx), "cut off")
-		require.ErrorContains(t, <-r.end, "cut off")
+		require.ErrorContains(t, r.router.Close(ctx), "shutdown deadline exceeded")
+		require.ErrorContains(t, <-r.end, "shutdown deadline exceeded")
 		synctest.Wait()
-		require.Equal(t, []fate{{left: true}}, r.feed.fatesOf(event1))
-		require.Empty(t, r.ledger.counted())
-		given, _ := r.ledger.givenUp()
+		require.Equal(t, []result{{unacknowledged: true}}, r.subscriber.resultsOf(event1))
+		require.Empty(t, r.failures.counted())
+		given, _ := r.failures.givenUp()
 		require.Empty(t, given)
 		r.stop()
 	})
 }
 
-func TestWhatFailsWhileClosingIsLeftAndNeverPoisoned(t *testing.T) {
+func TestFailureWhileClosingIsLeftUnacknowledged(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{"invalid": errInvalid, "internal": errors.New("closed pool"), "away": errAway} {
 		t.Run(name, func(t *testing.T) {
@@ -515,72 +527,72 @@ func TestWhatFailsWhileClosingIsLeftAndNeverPoisoned(t *testing.T) {
 					<-time.After(time.Second)
 					return err
 				}
-				r := build(t, Config{})
-				require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, handle))
+				r := newFixture(t, Config{})
+				require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.subscriber, handle))
 				r.start(t.Context())
 				<-r.router.router.Running()
-				r.feed.send(event1, nil, "{}")
+				r.subscriber.send(event1, nil, "{}")
 				<-started
 				r.stop() // the end of Run's ctx closes as Close does
 				require.NoError(t, <-r.end)
-				require.Equal(t, []fate{{left: true}}, r.feed.fatesOf(event1))
-				require.Empty(t, r.ledger.counted())
-				given, _ := r.ledger.givenUp()
+				require.Equal(t, []result{{unacknowledged: true}}, r.subscriber.resultsOf(event1))
+				require.Empty(t, r.failures.counted())
+				given, _ := r.failures.givenUp()
 				require.Empty(t, given)
 			})
 		})
 	}
 }
 
-func TestClosingEndsQuickRetriesAndThePause(t *testing.T) {
+func TestClosingEndsRetriesAndPauses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
 		handle := func(*message.Message) error { calls.Add(1); return errors.New("again") }
-		r := build(t, Config{QuickBackoff: 5 * time.Second, HandlingLimit: 2 * time.Minute})
-		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, handle))
+		r := newFixture(t, Config{QuickBackoff: 5 * time.Second, HandlingLimit: 2 * time.Minute})
+		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.subscriber, handle))
 		r.start(t.Context())
 		<-r.router.router.Running()
-		r.feed.send(event1, nil, "{}")
+		r.subscriber.send(event1, nil, "{}")
 		synctest.Wait()
 		begin := time.Now()
 		require.NoError(t, r.router.Close(t.Context()))
 		require.Less(t, time.Since(begin), time.Second)
 		require.EqualValues(t, 1, calls.Load())
-		require.Equal(t, []fate{{left: true}}, r.feed.fatesOf(event1))
+		require.Equal(t, []result{{unacknowledged: true}}, r.subscriber.resultsOf(event1))
 		require.NoError(t, <-r.end)
 		r.stop()
 	})
 }
 
-func TestRunKeepsSubscribingUntilTheBrokerIsThere(t *testing.T) {
+func TestRunSubscribesOnceTheBrokerIsReachable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := build(t, Config{})
-		r.feed.setRefuse(errors.New("no servers available"))
-		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, take))
+		r := newFixture(t, Config{})
+		r.subscriber.setSubscribeErr(errors.New("no servers available"))
+		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.subscriber, succeed))
 		r.start(t.Context())
 		<-time.After(time.Minute)
-		require.Equal(t, 1, strings.Count(r.log.String(), "cannot subscribe yet"))
-		r.feed.setRefuse(nil)
+		require.Equal(t, 1, strings.Count(r.log.String(), "subscribe failed, retrying"))
+		r.subscriber.setSubscribeErr(nil)
 		<-r.router.router.Running()
-		r.feed.send(event1, nil, "{}")
+		r.subscriber.send(event1, nil, "{}")
 		eventually(t, time.Second, r.acked(event1))
 		r.stop()
 		require.NoError(t, <-r.end)
 	})
 }
 
-func TestCloseWorksInEveryState(t *testing.T) {
+func TestCloseReturnsInEveryState(t *testing.T) {
 	t.Parallel()
-	consume := func(t *testing.T, r *rig) {
+	consume := func(t *testing.T, r *fixture) {
 		t.Helper()
-		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.feed, take))
+		require.NoError(t, r.router.AddConsumer("order-customers", []string{"events.user.>"}, r.subscriber, succeed))
 	}
 	t.Run("before Run", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			r := build(t, Config{})
+			r := newFixture(t, Config{})
 			consume(t, r)
 			require.NoError(t, r.router.Close(t.Context()))
 			require.NoError(t, r.router.Run(t.Context()))
@@ -589,8 +601,8 @@ func TestCloseWorksInEveryState(t *testing.T) {
 	t.Run("while subscribing", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			r := build(t, Config{})
-			r.feed.setRefuse(errors.New("no servers available"))
+			r := newFixture(t, Config{})
+			r.subscriber.setSubscribeErr(errors.New("no servers available"))
 			consume(t, r)
 			r.start(t.Context())
 			<-time.After(time.Second)
@@ -604,7 +616,7 @@ func TestCloseWorksInEveryState(t *testing.T) {
 	t.Run("without consumers, and twice", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			r := build(t, Config{})
+			r := newFixture(t, Config{})
 			r.start(t.Context())
 			<-r.router.router.Running()
 			require.NoError(t, r.router.Close(t.Context()))
@@ -615,16 +627,16 @@ func TestCloseWorksInEveryState(t *testing.T) {
 	})
 }
 
-func TestAddConsumerRefusesWhatCannotWork(t *testing.T) {
+func TestAddConsumerRejectsInvalidConsumers(t *testing.T) {
 	t.Parallel()
-	r := build(t, Config{}).router
+	r := newFixture(t, Config{}).router
 	none := func(*message.Message) error { return nil }
-	require.Error(t, r.AddConsumer("order-customers", nil, newFeed(), none))
-	require.NoError(t, r.AddConsumer("order-customers", []string{"events.user.>"}, newFeed(), none))
-	require.ErrorContains(t, r.AddConsumer("order-customers", []string{"events.user.>"}, newFeed(), none), "twice")
+	require.Error(t, r.AddConsumer("order-customers", nil, newFakeSubscriber(), none))
+	require.NoError(t, r.AddConsumer("order-customers", []string{"events.user.>"}, newFakeSubscriber(), none))
+	require.ErrorContains(t, r.AddConsumer("order-customers", []string{"events.user.>"}, newFakeSubscriber(), none), "twice")
 }
 
-func TestServicesOfAProcessShareTheirMetrics(t *testing.T) {
+func TestServicesOfAProcessShareMetrics(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	for _, service := range []string{"user", "order", "event"} {

@@ -19,13 +19,13 @@ func (c *consumer) trace(next message.HandlerFunc) message.HandlerFunc {
 			trace.WithSpanKind(trace.SpanKindConsumer),
 			trace.WithAttributes(
 				attribute.String("messaging.consumer.group.name", c.name),
-				attribute.String("messaging.destination.name", of(msg).subject),
+				attribute.String("messaging.destination.name", stateOf(msg).subject),
 				attribute.String("messaging.message.id", msg.UUID),
 			))
 		defer span.End()
 		msg.SetContext(ctx)
 		produced, err := next(msg)
-		o := of(msg).outcome
+		o := stateOf(msg).outcome
 		span.SetAttributes(attribute.String("millrace.outcome", string(o)))
 		if o == failed || o == poisoned {
 			span.SetStatus(codes.Error, string(o))

@@ -9,27 +9,34 @@ import (
 	"github.com/millrace/millrace/app/outbox"
 )
 
-// ackWriter stores acknowledgements beside the publishing, many at a time.
+// ackedRow is a row that the broker acknowledged.
+type ackedRow struct {
+	outbox.Published
+
+	correlationID string
+}
+
+// ackWriter stores acknowledgements in batches, concurrently with publishing.
 type ackWriter struct {
 	relay    *Relay
 	lease    *leaseTerm
-	acked    *unboundedQueue[outbox.Published]
-	stored   *unboundedQueue[int64]
-	finished chan struct{} // nothing more will be acknowledged
+	acked    *unboundedQueue[ackedRow]
+	stored   *unboundedQueue[int64] // IDs of rows
+	finished chan struct{}          // nothing more will be acknowledged
 }
 
 func newAckWriter(r *Relay, t *leaseTerm) *ackWriter {
-	return &ackWriter{relay: r, lease: t, acked: newUnboundedQueue[outbox.Published](), stored: newUnboundedQueue[int64](), finished: make(chan struct{})}
+	return &ackWriter{relay: r, lease: t, acked: newUnboundedQueue[ackedRow](), stored: newUnboundedQueue[int64](), finished: make(chan struct{})}
 }
 
-// start works until everything is stored after finish, or until the tenure is over or ctx ends; then the channel that it gives is
-// closed.
-func (m *ackWriter) start(ctx context.Context) <-chan struct{} {
+// start begins to store. It stops when everything is stored after finish, or when the lease term or ctx ends, and then closes the channel
+// that it returned.
+func (a *ackWriter) start(ctx context.Context) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for m.awaitBatch(ctx) {
-			if !m.storeBatch(ctx, m.acked.take(m.relay.cfg.AckBatch)) {
+		for a.awaitBatch(ctx) {
+			if !a.storeBatch(ctx, a.acked.take(a.relay.cfg.AckBatch)) {
 				return
 			}
 		}
@@ -38,74 +45,75 @@ func (m *ackWriter) start(ctx context.Context) <-chan struct{} {
 }
 
 // finish says that no acknowledgement follows.
-func (m *ackWriter) finish() { close(m.finished) }
+func (a *ackWriter) finish() { close(a.finished) }
 
-// awaitBatch waits for something to store and, for a moment, for its company. It is false where nothing is left to be done.
-func (m *ackWriter) awaitBatch(ctx context.Context) bool {
+// awaitBatch waits for an acknowledgement, and up to AckDelay for more. It reports false if there is nothing left to store.
+func (a *ackWriter) awaitBatch(ctx context.Context) bool {
 	select {
-	case <-m.finished:
-		return m.acked.size() > 0
+	case <-a.finished:
+		return a.acked.size() > 0
 	default:
 	}
 	select {
 	case <-ctx.Done():
 		return false
-	case <-m.lease.expired:
+	case <-a.lease.expired:
 		return false
-	case <-m.finished:
-		return m.acked.size() > 0
-	case <-m.acked.ready:
+	case <-a.finished:
+		return a.acked.size() > 0
+	case <-a.acked.ready:
 	}
-	if m.acked.size() >= m.relay.cfg.AckBatch {
+	if a.acked.size() >= a.relay.cfg.AckBatch {
 		return true
 	}
-	timer := time.NewTimer(m.relay.cfg.AckDelay)
+	timer := time.NewTimer(a.relay.cfg.AckDelay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-m.finished:
-	case <-m.lease.expired:
+	case <-a.finished:
+	case <-a.lease.expired:
 	case <-ctx.Done():
 	}
 	return true
 }
 
-// storeBatch stores rows, trying again while the tenure lasts. It is false where they cannot be stored any more.
-func (m *ackWriter) storeBatch(ctx context.Context, rows []outbox.Published) bool {
-	if len(rows) == 0 {
+// storeBatch stores rows and retries while the lease term lasts. It reports false if they cannot be stored any more.
+func (a *ackWriter) storeBatch(ctx context.Context, acked []ackedRow) bool {
+	if len(acked) == 0 {
 		return true
 	}
+	rows, ids := make([]outbox.Published, len(acked)), make([]int64, len(acked))
+	for i, row := range acked {
+		rows[i], ids[i] = row.Published, row.ID
+	}
 	for n := 1; ; n++ {
-		err := m.store(ctx, rows)
+		err := a.store(ctx, rows)
 		if !errors.Is(err, outbox.ErrLeaseLost) && ctx.Err() == nil {
-			m.relay.setDatabaseError(storing, err)
+			a.relay.setDatabaseError(storing, err)
 		}
 		if err == nil {
-			ids := make([]int64, len(rows))
-			for i, row := range rows {
-				ids[i] = row.ID
-			}
-			m.stored.put(ids...)
+			logPublished(ctx, a.relay.log, acked)
+			a.stored.put(ids...)
 			return true
 		}
 		if errors.Is(err, outbox.ErrLeaseLost) {
-			m.lease.expire()
+			a.lease.expire()
 			return false
 		}
 		if n == 1 {
-			m.relay.log.WarnContext(ctx, "relay cannot mark published rows", "rows", len(rows), "error", err)
+			a.relay.log.WarnContext(ctx, "relay cannot store acknowledgements", "rows", len(rows), "error", err)
 		}
-		if !backoff.Wait(ctx, m.lease.expired, backoff.Exponential(failMin, time.Second, n)) {
+		if !backoff.Wait(ctx, a.lease.expired, backoff.Exponential(failMin, time.Second, n)) {
 			return false
 		}
 	}
 }
 
-func (m *ackWriter) store(ctx context.Context, rows []outbox.Published) error {
-	if !m.lease.valid() {
+func (a *ackWriter) store(ctx context.Context, rows []outbox.Published) error {
+	if !a.lease.valid() {
 		return outbox.ErrLeaseLost
 	}
-	ctx, cancel := m.lease.withDeadline(ctx)
+	ctx, cancel := a.lease.withDeadline(ctx)
 	defer cancel()
-	return m.relay.cfg.Outbox.Mark(ctx, m.lease.epoch, rows)
+	return a.relay.cfg.Outbox.Mark(ctx, a.lease.epoch, rows)
 }

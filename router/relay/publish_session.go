@@ -39,6 +39,7 @@ type publishSession struct {
 // result is the outcome of one publication.
 type result struct {
 	id             int64
+	correlationID  string
 	streamSequence uint64
 	err            error
 }
@@ -194,8 +195,9 @@ func (s *publishSession) publish(p outbox.Pending) {
 		s.outcomes.put(result{id: p.ID, err: err})
 		return
 	}
+	correlationID := msg.Metadata.Get(envelope.MetaCorrelation) // before the broker has the message
 	s.cfg.Broker.PublishAsync(p.Topic, msg, func(streamSequence uint64, err error) {
-		s.outcomes.put(result{id: p.ID, streamSequence: streamSequence, err: err})
+		s.outcomes.put(result{id: p.ID, correlationID: correlationID, streamSequence: streamSequence, err: err})
 	})
 }
 
@@ -220,7 +222,7 @@ func toMessage(p outbox.Pending) (*message.Message, error) {
 // handleOutcomes gives the window what came back; where goOn, what follows acknowledged rows is published.
 func (s *publishSession) handleOutcomes(goOn bool) {
 	now := s.cfg.Now()
-	var done []outbox.Published
+	var acked []ackedRow
 	for _, o := range s.outcomes.take(0) {
 		if o.err != nil {
 			s.handleFailure(o, now)
@@ -232,15 +234,15 @@ func (s *publishSession) handleOutcomes(goOn bool) {
 		}
 		s.metrics.published.Inc()
 		s.losses.acked(p)
-		done = append(done, p)
+		acked = append(acked, ackedRow{p, o.correlationID})
 		if next != nil && goOn {
 			s.publish(*next)
 		} else if next != nil {
 			s.tracker.failed(next.ID, now)
 		}
 	}
-	if len(done) > 0 {
-		s.acks.acked.put(done...)
+	if len(acked) > 0 {
+		s.acks.acked.put(acked...)
 	}
 	s.reportRefusals()
 }

@@ -25,15 +25,15 @@ func requeued(id string, metadata map[string]string, payload string) map[string]
 func TestSignedMessageIsHandled(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
-	run(t, func(*message.Message) error { calls.Add(1); return nil }, func(t *testing.T, r *rig) {
+	withRouter(t, func(*message.Message) error { calls.Add(1); return nil }, func(t *testing.T, r *fixture) {
 		metadata := requeued(event1, map[string]string{envelope.MetaPoisonSubject: "events.user.updated.v1", envelope.MetaRound: "1"}, "{}")
-		r.feed.send(event1, metadata, "{}")
+		r.subscriber.send(event1, metadata, "{}")
 		eventually(t, time.Second, r.acked(event1))
 		require.EqualValues(t, 1, calls.Load())
 	})
 }
 
-func TestForgedRequeueIsGivenUpUnseen(t *testing.T) {
+func TestForgedRequeueIsGivenUpUnhandled(t *testing.T) {
 	t.Parallel()
 	genuine := map[string]string{envelope.MetaPoisonSubject: "events.user.updated.v1", envelope.MetaRound: "1", envelope.MetaID: event1}
 	for name, forge := range map[string]func(m map[string]string) (id, payload string){
@@ -61,14 +61,14 @@ func TestForgedRequeueIsGivenUpUnseen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var calls atomic.Int32
-			run(t, func(*message.Message) error { calls.Add(1); return nil }, func(t *testing.T, r *rig) {
+			withRouter(t, func(*message.Message) error { calls.Add(1); return nil }, func(t *testing.T, r *fixture) {
 				metadata := requeued(event1, genuine, "{}")
 				id, payload := forge(metadata)
-				r.feed.send(id, metadata, payload)
+				r.subscriber.send(id, metadata, payload)
 				eventually(t, time.Second, r.acked(id))
 				require.Zero(t, calls.Load(), "no handler sees it")
-				require.Len(t, r.feed.fatesOf(id), 1, "it does not come back")
-				given, _ := r.ledger.givenUp()
+				require.Len(t, r.subscriber.resultsOf(id), 1, "it does not come back")
+				given, _ := r.failures.givenUp()
 				require.Len(t, given, 1)
 				require.Equal(t, "requeue.order-customers", given[0].Subject, "where it came from, not what it claims")
 				require.Contains(t, given[0].Reason, "MILLRACE_SECRET_KEY")
@@ -89,12 +89,12 @@ func sign(m map[string]string, secret, consumer string) {
 	m[envelope.MetaSignature] = envelope.NewRequeueKey([]byte(secret)).Sign(consumer, event1, m, []byte("{}"))
 }
 
-func TestMessageOnAnotherSubjectHasNoRound(t *testing.T) {
+func TestRoundIsIgnoredOnOtherSubjects(t *testing.T) {
 	t.Parallel()
-	run(t, func(*message.Message) error { return errInvalid }, func(t *testing.T, r *rig) {
-		r.feed.send(event1, map[string]string{envelope.MetaRound: "1000000"}, "{}")
+	withRouter(t, func(*message.Message) error { return errInvalid }, func(t *testing.T, r *fixture) {
+		r.subscriber.send(event1, map[string]string{envelope.MetaRound: "1000000"}, "{}")
 		eventually(t, time.Second, r.acked(event1))
-		given, _ := r.ledger.givenUp()
+		given, _ := r.failures.givenUp()
 		require.Len(t, given, 1)
 		require.Zero(t, given[0].Round, "a claimed round would make later ones look superseded")
 	})
@@ -102,10 +102,10 @@ func TestMessageOnAnotherSubjectHasNoRound(t *testing.T) {
 
 func TestConsumerOfRequeuedMessagesNeedsTheKey(t *testing.T) {
 	t.Parallel()
-	r := build(t, Config{})
+	r := newFixture(t, Config{})
 	topics := []string{"events.user.>", "requeue.order-customers"}
-	require.NoError(t, r.router.AddConsumer("order-customers", topics, r.feed, nil))
-	require.ErrorContains(t, r.router.AddConsumer("keeper", []string{"requeue.keeper"}, r.feed, nil, NeverPoison()), "needs the key")
+	require.NoError(t, r.router.AddConsumer("order-customers", topics, r.subscriber, nil))
+	require.ErrorContains(t, r.router.AddConsumer("keeper", []string{"requeue.keeper"}, r.subscriber, nil, NeverPoison()), "needs the key")
 	r.router.cfg.Requeued = envelope.RequeueKey{}
-	require.ErrorContains(t, r.router.AddConsumer("other", []string{"requeue.other"}, r.feed, nil), "needs the key")
+	require.ErrorContains(t, r.router.AddConsumer("other", []string{"requeue.other"}, r.subscriber, nil), "needs the key")
 }

@@ -13,42 +13,42 @@ import (
 	"github.com/millrace/millrace/app/inbox"
 )
 
-// feed is a broker for one consumer: it delivers again what was put back, when it was asked for, and keeps what was left.
-type feed struct {
+// fakeSubscriber is a subscriber with one durable consumer, which redelivers what is nacked.
+type fakeSubscriber struct {
 	messages chan *message.Message
 	closing  chan struct{}
 	running  sync.WaitGroup
 
-	mu     sync.Mutex
-	ctx    context.Context
-	refuse error // of Subscribe
-	closed bool
-	fates  map[string][]fate
+	mu           sync.Mutex
+	ctx          context.Context
+	subscribeErr error // of Subscribe
+	closed       bool
+	results      map[string][]result
 }
 
-// fate is how one delivery ended.
-type fate struct {
-	acked bool
-	left  bool
-	delay time.Duration
+// result is how one delivery ended.
+type result struct {
+	acked          bool
+	unacknowledged bool
+	delay          time.Duration
 }
 
-func newFeed() *feed {
-	return &feed{messages: make(chan *message.Message), closing: make(chan struct{}), fates: map[string][]fate{}}
+func newFakeSubscriber() *fakeSubscriber {
+	return &fakeSubscriber{messages: make(chan *message.Message), closing: make(chan struct{}), results: map[string][]result{}}
 }
 
-func (f *feed) Subscribe(ctx context.Context, _ string) (<-chan *message.Message, error) {
+func (f *fakeSubscriber) Subscribe(ctx context.Context, _ string) (<-chan *message.Message, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.refuse != nil {
-		return nil, f.refuse
+	if f.subscribeErr != nil {
+		return nil, f.subscribeErr
 	}
 	f.ctx = ctx
 	return f.messages, nil
 }
 
-// Close stops delivering and waits for what is in work.
-func (f *feed) Close() error {
+// Close stops delivering and waits for the running handlers.
+func (f *fakeSubscriber) Close() error {
 	f.mu.Lock()
 	first := !f.closed
 	f.closed = true
@@ -64,11 +64,11 @@ func (f *feed) Close() error {
 }
 
 // send delivers a message until it is acknowledged or left.
-func (f *feed) send(id string, metadata map[string]string, payload string) {
+func (f *fakeSubscriber) send(id string, metadata map[string]string, payload string) {
 	f.running.Go(func() {
 		for count := 1; ; count++ {
 			last := f.deliver(id, metadata, payload, count)
-			if last.acked || last.left {
+			if last.acked || last.unacknowledged {
 				return
 			}
 			select {
@@ -80,7 +80,7 @@ func (f *feed) send(id string, metadata map[string]string, payload string) {
 	})
 }
 
-func (f *feed) deliver(id string, metadata map[string]string, payload string, count int) fate {
+func (f *fakeSubscriber) deliver(id string, metadata map[string]string, payload string, count int) result {
 	d := &delivery.Delivery{Consumer: "order-customers", Subject: "events.user.created.v1", Count: count}
 	if s := metadata["test-subject"]; s != "" {
 		d.Subject = s
@@ -98,35 +98,35 @@ func (f *feed) deliver(id string, metadata map[string]string, payload string, co
 	select {
 	case f.messages <- msg:
 	case <-f.closing:
-		return fate{left: true}
+		return result{unacknowledged: true}
 	}
-	var last fate
+	var last result
 	select {
 	case <-msg.Acked():
-		last = fate{acked: true}
+		last = result{acked: true}
 	case <-msg.Nacked():
-		last = fate{left: d.LeftUnacknowledged(), delay: d.NackDelay()}
+		last = result{unacknowledged: d.LeftUnacknowledged(), delay: d.NackDelay()}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fates[id] = append(f.fates[id], last)
+	f.results[id] = append(f.results[id], last)
 	return last
 }
 
-func (f *feed) fatesOf(id string) []fate {
+func (f *fakeSubscriber) resultsOf(id string) []result {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]fate(nil), f.fates[id]...)
+	return append([]result(nil), f.results[id]...)
 }
 
-func (f *feed) setRefuse(err error) {
+func (f *fakeSubscriber) setSubscribeErr(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.refuse = err
+	f.subscribeErr = err
 }
 
-// ledger is a Failures in memory.
-type ledger struct {
+// fakeFailures is a Failures in memory.
+type fakeFailures struct {
 	mu     sync.Mutex
 	counts map[string]inbox.Count
 	calls  []int
@@ -136,9 +136,9 @@ type ledger struct {
 	giving error // of GiveUp
 }
 
-func newLedger() *ledger { return &ledger{counts: map[string]inbox.Count{}} }
+func newFakeFailures() *fakeFailures { return &fakeFailures{counts: map[string]inbox.Count{}} }
 
-func (l *ledger) Failed(_ context.Context, f inbox.Failure, n int) (inbox.Count, error) {
+func (l *fakeFailures) Failed(_ context.Context, f inbox.Failure, n int) (inbox.Count, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
@@ -151,7 +151,7 @@ func (l *ledger) Failed(_ context.Context, f inbox.Failure, n int) (inbox.Count,
 	return c, nil
 }
 
-func (l *ledger) GiveUp(_ context.Context, f inbox.Failure, c inbox.Count) error {
+func (l *fakeFailures) GiveUp(_ context.Context, f inbox.Failure, c inbox.Count) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.err; err != nil {
@@ -165,26 +165,26 @@ func (l *ledger) GiveUp(_ context.Context, f inbox.Failure, c inbox.Count) error
 	return nil
 }
 
-func (l *ledger) set(err, giving error) {
+func (l *fakeFailures) set(err, giving error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.err, l.giving = err, giving
 }
 
-func (l *ledger) givenUp() ([]inbox.Failure, []inbox.Count) {
+func (l *fakeFailures) givenUp() ([]inbox.Failure, []inbox.Count) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]inbox.Failure(nil), l.given...), append([]inbox.Count(nil), l.sums...)
 }
 
-func (l *ledger) counted() []int {
+func (l *fakeFailures) counted() []int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]int(nil), l.calls...)
 }
 
-var _ Failures = (*ledger)(nil)
-var _ message.Subscriber = (*feed)(nil)
+var _ Failures = (*fakeFailures)(nil)
+var _ message.Subscriber = (*fakeSubscriber)(nil)
 
 // eventually advances the bubble's clock until condition holds.
 func eventually(t *testing.T, limit time.Duration, condition func() bool) {
