@@ -2,39 +2,41 @@ package relay
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Config says whose outbox a relay empties. What is zero has the default named beside it.
+// Config configures a Relay. Service, Outbox, Broker and Holder are required. A zero field has the default that its comment names.
 type Config struct {
 	Service string
 	Outbox  Outbox
 	Broker  Broker
 	Holder  string // names this process among its replicas, and never a second one
 
-	LeaseTTL        time.Duration // 4 s; a take-over takes at most this and Contend
+	LeaseTTL        time.Duration // 4 s; a take-over takes at most this and AcquireInterval
 	Margin          time.Duration // how much earlier the holder lets go of the lease; a quarter of LeaseTTL
 	RenewInterval   time.Duration // a quarter of LeaseTTL
 	AcquireInterval time.Duration // between attempts to get the lease; an eighth of LeaseTTL
 
 	PollInterval    time.Duration // reads the outbox without being woken, for what other processes wrote; 250 ms
-	MinScanInterval time.Duration // the least time between the beginnings of two passes over the outbox; 3 ms
-	DrainTimeout    time.Duration // how long stopping waits for outcomes, and then for marks; 2 s
+	MinScanInterval time.Duration // the least time between the starts of two scans of the outbox; 3 ms
+	DrainTimeout    time.Duration // for outcomes when stopping, and again for storing acknowledgements; 2 s
 
 	MaxInFlight int           // rows without an acknowledgement; 2048
-	PageSize    int           // rows in a read; 500
-	AckBatch    int           // rows in a mark; 500
-	AckDelay    time.Duration // how long a mark waits for company; 25 ms
+	PageSize    int           // rows per read; 500
+	AckBatch    int           // acknowledgements stored at once; 500
+	AckDelay    time.Duration // how long an acknowledgement waits for others to be stored with it; 25 ms
 
 	Retention           time.Duration // acknowledged rows; 1 h
 	PurgeBatch          int           // rows deleted at a time; 500
 	MaintenanceInterval time.Duration // between two counts of the backlog, two purges, and two looks at what the broker must hold; 5 s
 
-	Logger  *slog.Logger          // none
-	Metrics prometheus.Registerer // none
+	Logger  *slog.Logger          // discards
+	Metrics prometheus.Registerer // metrics are not registered
 	Now     func() time.Time      // with a monotonic clock; time.Now
 }
 
@@ -60,4 +62,20 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	return c
+}
+
+// validate returns all errors of c, joined.
+func (c Config) validate() error {
+	var errs []error
+	for name, missing := range map[string]bool{
+		"Service": c.Service == "", "Holder": c.Holder == "", "Outbox": c.Outbox == nil, "Broker": c.Broker == nil,
+	} {
+		if missing {
+			errs = append(errs, fmt.Errorf("relay: Config.%s is missing", name))
+		}
+	}
+	if c.Margin+c.RenewInterval >= c.LeaseTTL {
+		errs = append(errs, errors.New("relay: Config.Margin and RenewInterval must be below LeaseTTL, or the lease ends before it is renewed"))
+	}
+	return errors.Join(errs...)
 }

@@ -27,15 +27,15 @@ const (
 	failMax = 2 * time.Minute
 )
 
-// The next stretch is told of the keys that failed more than lasting times, up to maxLasting of them: where more fail, the fault is not
-// theirs.
+// Keys that failed more than persistentAfter times keep their backoff in the next publish session, at most maxPersistent of them: if more
+// fail, the cause is not the keys.
 const (
 	persistentAfter = 4
 	maxPersistent   = 1000
 )
 
-// inFlightTracker is the relay's account of the rows it works on: which may be published now, and which not yet or not again. It does
-// nothing itself and belongs to one goroutine.
+// inFlightTracker records the rows that the relay works on: which may be published now, and which not yet or not again. It has no I/O and
+// is not safe for concurrent use.
 //
 // Rows are found by passes over the outbox. A pass begins at the lowest ID and reads page after page, each of which sees what is
 // committed when it is read. Since IDs become visible in another order than they grow, a page behind the first may show a row whose
@@ -357,7 +357,7 @@ func (w *inFlightTracker) checkPauses(now time.Time) {
 	}
 }
 
-// persistentFailures gives the keys that keep failing, for the window of the next stretch, without those that were not tried for a while.
+// persistentFailures returns the keys that keep failing, for the next publish session, without those that were not tried recently.
 func (w *inFlightTracker) persistentFailures(now time.Time) map[string]*failingKey {
 	known := map[string]*failingKey{}
 	for key, f := range w.failingKeys {

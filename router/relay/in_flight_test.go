@@ -218,7 +218,7 @@ func TestPersistentlyFailingKeyBacksOff(t *testing.T) {
 			w = newInFlightTracker(10, w.persistentFailures(now))
 		}
 	}
-	require.Equal(t, 1, w.failingCount(), "known in the next stretch, too")
+	require.Equal(t, 1, w.failingCount(), "known in the next publish session, too")
 	w.startScan(noon)
 	require.False(t, w.admit(row(1, "a", 1), true, now.Add(time.Minute)))
 	require.True(t, w.admit(row(2, "b", 1), true, now), "others go on")

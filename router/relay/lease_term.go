@@ -25,7 +25,7 @@ func newLeaseTerm(epoch int64, until time.Time, now func() time.Time) *leaseTerm
 	return &leaseTerm{epoch: epoch, now: now, deadline: until, expired: make(chan struct{})}
 }
 
-// remaining is how long the tenure lasts unless it is prolonged; nothing once it is over.
+// remaining is how long the lease term lasts unless it is prolonged; nothing once it is over.
 func (t *leaseTerm) remaining() time.Duration {
 	select {
 	case <-t.expired:
@@ -50,15 +50,15 @@ func (t *leaseTerm) extend(until time.Time) {
 	t.deadline = until
 }
 
-// expire ends the tenure for good: what it knew is out of date, even where the same relay gets the lease again.
+// expire ends the lease term for good: what it knew is out of date, even where the same relay gets the lease again.
 func (t *leaseTerm) expire() { t.once.Do(func() { close(t.expired) }) }
 
-// withDeadline gives a context for a statement of this tenure, which ends with it.
+// withDeadline gives a context for a statement of this lease term, which ends with it.
 func (t *leaseTerm) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, t.remaining())
 }
 
-// readContext gives a context for what changes nothing: it has time of its own, and ends with the tenure all the same.
+// readContext gives a context for what changes nothing: it has time of its own, and ends with the lease term all the same.
 func (t *leaseTerm) readContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	ended := make(chan struct{})
@@ -76,7 +76,7 @@ func (t *leaseTerm) readContext(ctx context.Context) (context.Context, context.C
 	}
 }
 
-// renewPeriodically renews the lease until the tenure is over or ctx ends.
+// renewPeriodically renews the lease until the lease term is over or ctx ends.
 func (r *Relay) renewPeriodically(ctx context.Context, t *leaseTerm) {
 	pause := r.cfg.RenewInterval
 	for {

@@ -9,9 +9,8 @@ import (
 	"github.com/millrace/millrace/app/outbox"
 )
 
-// lossDetector is a stretch's account of the highest place that the broker acknowledged in each stream. As long as the broker has lost
-// nothing it holds that message. It can lose the tail of a stream behind a connection that stands: in a cluster, the node that failed is
-// another.
+// lossDetector detects that the broker lost the tail of a stream. It keeps the highest sequence that the broker acknowledged in each stream
+// and checks that the broker still has that message: in a cluster, messages can be lost although the connection of this process stays up.
 type lossDetector struct {
 	broker Broker
 	heads  map[string]*streamHead // by stream

@@ -55,8 +55,8 @@ func newPublishSession(r *Relay, t *leaseTerm, known map[string]*failingKey, bre
 	}
 }
 
-// run publishes until stop ends, the tenure does, the connection is or may have been lost, or a stream lost its tail. It returns when
-// outcomes and marks are settled, as far as the tenure allows.
+// run publishes until stop ends, the lease term does, the connection is or may have been lost, or a stream lost its tail. It returns when
+// outcomes and marks are settled, as far as the lease term allows.
 func (s *publishSession) run(stop, work context.Context) {
 	work, cancel := context.WithCancel(work)
 	reading := s.reader.start(work)
@@ -105,7 +105,7 @@ func (s *publishSession) connectionSuspect() bool {
 	return s.failures.connectionSuspect && s.cfg.Now().Sub(s.started) > minSessionDuration
 }
 
-// minSessionDuration is how long a stretch lasts at least although publications fail: rows that the broker refuses fail for ever.
+// minSessionDuration is how long a publish session lasts at least although publications fail: rows that the broker refuses fail for ever.
 const minSessionDuration = 5 * time.Second
 
 // nextWakeup is how long there is nothing to do unless something happens.
@@ -309,7 +309,7 @@ func (s *publishSession) awaitOutcomes(stop context.Context) {
 	}
 }
 
-// awaitAcksStored waits until the marks are stored, or the tenure is over; once stop ended, not for long.
+// awaitAcksStored waits until the marks are stored, or the lease term is over; once stop ended, not for long.
 func (s *publishSession) awaitAcksStored(stop context.Context, marking <-chan struct{}) {
 	select {
 	case <-marking:

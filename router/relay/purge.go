@@ -38,7 +38,7 @@ func (r *Relay) Waiting() time.Duration {
 	return max(r.cfg.Now().Sub(*oldest), 0)
 }
 
-// purgePeriodically deletes what was acknowledged long ago, until the tenure is over or ctx ends.
+// purgePeriodically deletes what was acknowledged long ago, until the lease term is over or ctx ends.
 func (r *Relay) purgePeriodically(ctx context.Context, t *leaseTerm) {
 	failing := false
 	for t.valid() {

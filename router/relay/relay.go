@@ -25,16 +25,11 @@ type Relay struct {
 	degraded   degradedReasons
 }
 
-// New makes a Relay. The error says what is missing from cfg.
+// New returns a Relay. The error names everything that is missing or wrong in cfg.
 func New(cfg Config) (*Relay, error) {
 	cfg = cfg.withDefaults()
-	switch {
-	case cfg.Service == "" || cfg.Holder == "":
-		return nil, errors.New("the relay has no service or no holder")
-	case cfg.Outbox == nil || cfg.Broker == nil:
-		return nil, errors.New("the relay has no outbox or no broker")
-	case cfg.Margin+cfg.RenewInterval >= cfg.LeaseTTL:
-		return nil, errors.New("the relay's lease ends before it is renewed")
+	if err := cfg.validate(); err != nil {
+		return nil, err
 	}
 	m, err := newRelayMetrics(cfg.Metrics, cfg.Service)
 	if err != nil {
@@ -67,7 +62,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	return nil
 }
 
-// acquire asks for the lease. A nil tenure means that another holds it.
+// acquire asks for the lease. A nil lease term means that another holds it.
 func (r *Relay) acquire(ctx context.Context) (*leaseTerm, error) {
 	start := r.cfg.Now()
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.LeaseTTL/2)
@@ -79,7 +74,7 @@ func (r *Relay) acquire(ctx context.Context) (*leaseTerm, error) {
 	return newLeaseTerm(epoch, start.Add(r.cfg.LeaseTTL-r.cfg.Margin), r.cfg.Now), nil
 }
 
-// runAsLeader publishes while the tenure lasts and ctx does.
+// runAsLeader publishes while the lease term lasts and ctx does.
 func (r *Relay) runAsLeader(ctx context.Context, t *leaseTerm) {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // what was begun is finished when ctx ends
 	var helpers sync.WaitGroup
@@ -144,7 +139,7 @@ func (r *Relay) releaseLease(ctx context.Context, t *leaseTerm) {
 	t.expire()
 }
 
-// awaitConnection waits for a connection. It is false where ctx or the tenure ended first.
+// awaitConnection waits for a connection. It is false where ctx or the lease term ended first.
 func (r *Relay) awaitConnection(ctx context.Context, t *leaseTerm) bool {
 	if r.cfg.Broker.Connected() {
 		return true

@@ -226,7 +226,7 @@ func TestFailingRowBlocksOnlyItsKey(t *testing.T) {
 		require.Equal(t, 70, r.outbox.waiting())
 		require.InDelta(t, 21, r.gauge(t, "millrace_outbox_held_keys"), 0)
 		for id := range bad {
-			require.Less(t, r.broker.sendsOf(id), 15, "its pauses grow, from one stretch to the next")
+			require.Less(t, r.broker.sendsOf(id), 15, "its pauses grow, from one publish session to the next")
 		}
 		refused.Store(false)
 		eventually(t, failMax+10*time.Second, r.drained)

@@ -34,7 +34,7 @@ func TestFailedPublicationReconcilesTheTailOnALiveConnection(t *testing.T) {
 	})
 }
 
-// slowRenewal is an outbox whose answer to a renewal comes when the tenure is over.
+// slowRenewal is an outbox whose answer to a renewal comes when the lease term is over.
 type slowRenewal struct {
 	*memoryOutbox
 
@@ -54,10 +54,10 @@ func TestLateRenewalDoesNotExtendTheLease(t *testing.T) {
 		outbox := slowRenewal{newMemoryOutbox(), time.Second}
 		r, err := New(Config{Service: "order", Holder: "one", Outbox: outbox, Broker: newFakeBroker()})
 		require.NoError(t, err)
-		tenure, err := r.acquire(t.Context())
+		term, err := r.acquire(t.Context())
 		require.NoError(t, err)
-		<-time.After(tenure.remaining() - outbox.late/2)
-		require.NoError(t, r.renew(t.Context(), tenure))
-		require.False(t, tenure.valid())
+		<-time.After(term.remaining() - outbox.late/2)
+		require.NoError(t, r.renew(t.Context(), term))
+		require.False(t, term.valid())
 	})
 }
