@@ -11,7 +11,7 @@ LINT := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 GOVULNCHECK := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
 OASDIFF := $(BIN)/oasdiff-$(OASDIFF_VERSION)
 # Tests that compare measured times.
-TIMED := Broker|EmbeddedServer|ServerProcess|Drain|UnreadLog|LogWithout|SignInTakes|Access|Scrape|PurgeReadsNoMore|HangingKey|WithoutItsPort|PauseOfTheServer|ClosingDoesNotWait|Stalls
+TIMED := Broker|EmbeddedServer|ServerProcess|Drain|UnreadLog|ClosedLog|SignInTakes|Access|MetricsAreServed|PurgeReadsNoMore|HangingKey|WithoutItsPort|PauseOfTheServer|ClosingDoesNotWait|Stalls
 NODE_MODULES := clients/node_modules/.package-lock.json
 
 .PHONY: help

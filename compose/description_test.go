@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEveryServiceHasAnInjectorInTheSourceOfTheRoot(t *testing.T) {
+func TestEveryServiceHasAnInjector(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("../wire_gen.go")
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ func usual() config.Settings {
 	}
 }
 
-func TestUsualConfigurationIsGood(t *testing.T) {
+func TestDefaultsAreValid(t *testing.T) {
 	t.Parallel()
 	c, err := usual().Parse(services)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func TestEveryProblemIsReportedAtOnceAndNoSecretIsRepeated(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
-func TestDrainDelayIsATimeWithAUnit(t *testing.T) {
+func TestDrainDelayNeedsAUnit(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]time.Duration{
 		"": 0, "0s": 0, "6s": 6 * time.Second, "1500ms": 1500 * time.Millisecond, "5m": 5 * time.Minute,
@@ -138,7 +138,7 @@ func TestTrustedProxiesAreNetworksAndAddresses(t *testing.T) {
 	}, c.TrustedProxies)
 }
 
-func TestOriginsAreWrittenAsBrowsersSendThem(t *testing.T) {
+func TestOriginsMustBeWrittenAsBrowsersSendThem(t *testing.T) {
 	t.Parallel()
 	for given, says := range map[string]string{
 		"https://shop.example, http://localhost:5173,http://[::1]:8080": "",
@@ -167,7 +167,7 @@ func TestOriginsAreWrittenAsBrowsersSendThem(t *testing.T) {
 	}
 }
 
-func TestServicesMayBeSeveral(t *testing.T) {
+func TestSeveralServicesCanBeChosen(t *testing.T) {
 	t.Parallel()
 	s := usual()
 	s.JWKSURL = "http://127.0.0.1:1/"

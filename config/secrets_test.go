@@ -44,7 +44,7 @@ func TestPlaceholdersAndShortKeysAreRefusedAsSecretKey(t *testing.T) {
 	}
 }
 
-func TestRandomKeysAreTaken(t *testing.T) {
+func TestRandomKeysAreAccepted(t *testing.T) {
 	t.Parallel()
 	for range 20_000 {
 		drawn := make([]byte, 32)
@@ -84,7 +84,7 @@ func TestPlaceholderPasswordsAreRefused(t *testing.T) {
 	}
 }
 
-func TestWordAsPasswordOfADatabaseIsWorthAWarning(t *testing.T) {
+func TestWeakPasswordsInURLsAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
@@ -98,7 +98,7 @@ func TestWordAsPasswordOfADatabaseIsWorthAWarning(t *testing.T) {
 
 // What .env.example names must be filled in: it shows no value that somebody could leave as it is, and compose refuses an empty one in
 // words.
-func TestExampleOfTheEnvironmentHoldsNoSecretThatWorks(t *testing.T) {
+func TestEnvironmentExampleContainsNoSecrets(t *testing.T) {
 	t.Parallel()
 	example, err := os.ReadFile("../.env.example")
 	require.NoError(t, err)

@@ -8,7 +8,7 @@ import (
 	"github.com/millrace/millrace/config"
 )
 
-func TestMisspeltSettingsAreFoundWithWhatWasMeant(t *testing.T) {
+func TestMisspeltVariablesAreReportedWithTheLikelyName(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []config.Unknown{
 		{Name: "MILLRACE_DATABSE_URL", Similar: "MILLRACE_DATABASE_URL"},

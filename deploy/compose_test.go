@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMonitoringInComposeIsOpenToItsContainerAlone(t *testing.T) {
+func TestMonitoringListensOnLoopbackInItsContainer(t *testing.T) {
 	t.Setenv("NATS_STORE_DIR", t.TempDir())
 	options, err := server.ProcessConfigFile("nats-compose.conf")
 	require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 const longestDrain = 8 * time.Second
 
 // Whoever stops a replica must give it the time that its drain may take, and whoever probes it must notice within the delay.
-func TestExamplesGiveADrainItsTime(t *testing.T) {
+func TestExamplesAllowADrainToFinish(t *testing.T) {
 	t.Parallel()
 	for file, patterns := range map[string]struct{ grace, delay, probes string }{
 		"../docker-compose.yml": {`stop_grace_period: (\d+s)`, `MILLRACE_DRAIN_DELAY: (\w+)`, `readyz"\]\n +interval: (\d+s)`},

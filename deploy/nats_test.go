@@ -74,7 +74,7 @@ func provision(t *testing.T, js jetstream.JetStream) {
 	}
 }
 
-func TestEachServiceSpeaksOnlyForItself(t *testing.T) {
+func TestServicesPublishOnlyTheirOwnSubjects(t *testing.T) {
 	s := setup(t)
 	allowed := map[string][]string{
 		"user":  {"events.user.created.v1", "events.user.deleted.v1"},
@@ -120,7 +120,7 @@ func requireRefused(t *testing.T, conn *nats.Conn, refused <-chan error, subject
 	}
 }
 
-func TestEachConsumerIsMadePulledAndAcknowledgedByItsService(t *testing.T) {
+func TestServicesCanUseTheirOwnConsumers(t *testing.T) {
 	s := setup(t)
 	_, users, _ := connect(t, s, "user")
 	provision(t, users)
@@ -156,7 +156,7 @@ func TestEachConsumerIsMadePulledAndAcknowledgedByItsService(t *testing.T) {
 	}
 }
 
-func TestNoServiceTakesAnothersMessages(t *testing.T) {
+func TestServicesCannotUseConsumersOfOthers(t *testing.T) {
 	s := setup(t)
 	_, events, _ := connect(t, s, "event")
 	provision(t, events)
@@ -183,7 +183,7 @@ func TestNoServiceTakesAnothersMessages(t *testing.T) {
 	}
 }
 
-func TestNobodyConnectsWithoutAPassword(t *testing.T) {
+func TestConnectionsRequireAPassword(t *testing.T) {
 	s := setup(t)
 	_, err := nats.Connect(s.ClientURL())
 	require.ErrorIs(t, err, nats.ErrAuthorization)
@@ -191,7 +191,7 @@ func TestNobodyConnectsWithoutAPassword(t *testing.T) {
 	require.ErrorIs(t, err, nats.ErrAuthorization)
 }
 
-func TestWrittenDownAreSyncIntervalAndStore(t *testing.T) {
+func TestConfigurationSetsSyncIntervalAndStore(t *testing.T) {
 	s := setup(t)
 	require.Equal(t, time.Second, s.JetStreamConfig().SyncInterval)
 	require.True(t, s.JetStreamEnabled())

@@ -69,7 +69,7 @@ func resigned(token, header string, key ed25519.PrivateKey) string {
 
 // Every signed-in route of the table answers 401 to whoever brings no token of ours that is good now, whatever the body is: what nobody
 // answers for is not looked at.
-func TestTokenThatIsNotOursOpensNoRoute(t *testing.T) {
+func TestForeignTokensAreRefusedOnEveryRoute(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	n := start(t, "--data-dir="+dir, "--secret-key="+testSecret, "--rate-limits=off").ready()

@@ -84,7 +84,7 @@ var rights = []right{
 // open is what anybody may read and the OpenAPI document leaves out.
 var open = []string{"/docs", "/docs/page.js"}
 
-func TestEveryRouteLetsInWhomItShouldAndNobodyElse(t *testing.T) {
+func TestEveryRouteAuthorizesByRole(t *testing.T) {
 	t.Parallel()
 	s := setScene(t)
 	require.Empty(t, unlisted(documented(t, s.node), rights), "routes that the table does not name")
@@ -103,7 +103,7 @@ func TestEveryRouteLetsInWhomItShouldAndNobodyElse(t *testing.T) {
 }
 
 // The table is worth something only if a route that is missing in it is noticed.
-func TestTableOfRightsNoticesNewAndGoneRoutes(t *testing.T) {
+func TestAuthorizationTableReportsMissingAndRemovedRoutes(t *testing.T) {
 	t.Parallel()
 	document := []string{"GET /api/things", "GET /api/things/{id}"}
 	require.Equal(t, []string{"GET /api/things/{}"}, unlisted(document, []right{{route: "GET /api/things"}}))

@@ -14,7 +14,7 @@ import (
 )
 
 // A broker that stands still is no failure of a process that ends: whoever runs it would look for one.
-func TestDrainSucceedsThoughTheBrokerStandsStill(t *testing.T) {
+func TestDrainSucceedsWhileTheBrokerHangs(t *testing.T) {
 	t.Parallel()
 	broker := natstest.Start(t)
 	n := start(t, "--data-dir="+t.TempDir(), "--broker-url="+broker.URL())

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRegistrationsAreLimitedPerAddressAndARestartForgetsNothing(t *testing.T) {
+func TestRegistrationLimitSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	flags := []string{"--data-dir=" + dir, "--trusted-proxies=127.0.0.0/8"}
@@ -34,7 +34,7 @@ func TestRegistrationsAreLimitedPerAddressAndARestartForgetsNothing(t *testing.T
 	}
 }
 
-func TestRequestThatComesAgainGetsItsFirstAnswer(t *testing.T) {
+func TestRequestWithTheSameIdempotencyKeyIsReplayed(t *testing.T) {
 	t.Parallel()
 	flags := []string{"--data-dir=" + t.TempDir()}
 	n := start(t, flags...).ready()

@@ -59,9 +59,9 @@ func (n *node) placeWithNote(token, note, key string) (id string) {
 	return idOf(n.t, a)
 }
 
-// TestDeletedUserIsInNoFile has a user do whatever leaves personal data behind, among others who stay, and reads all files of a process
+// TestDeletionErasesPersonalDataFromTheFiles has a user do whatever leaves personal data behind, among others who stay, and reads all files of a process
 // that runs on: databases, their write-ahead logs, the broker's store.
-func TestDeletedUserIsInNoFile(t *testing.T) {
+func TestDeletionErasesPersonalDataFromTheFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	n := start(t, "--data-dir="+dir, "--rate-limits=off").ready()
@@ -109,7 +109,7 @@ func TestDeletedUserIsInNoFile(t *testing.T) {
 	require.Empty(t, filesWith(t, dir, goneTexts...))
 }
 
-func TestDataFolderOfAnotherIsWorthAWarningAndItsFilesAreClosed(t *testing.T) {
+func TestOpenDataFolderIsWarnedOfAndDatabasesArePrivate(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no such rights")

@@ -28,7 +28,7 @@ const (
 )
 
 // Whatever anybody sends, signed in or not, the process answers it as the sender's mistake, repeats nothing of it, and goes on as before.
-func TestTenThousandMalformedRequestsHarmNothing(t *testing.T) {
+func TestMalformedRequestsAreRefusedWithoutHarm(t *testing.T) {
 	t.Parallel()
 	n := start(t, "--data-dir="+t.TempDir(), "--rate-limits=off").ready()
 	_, user := n.register("ada@example.org")

@@ -14,7 +14,7 @@ import (
 	"github.com/millrace/millrace/internal/timingtest"
 )
 
-func TestOrderFindsItsWayToEveryService(t *testing.T) {
+func TestOrderEventsReachTheHistory(t *testing.T) {
 	t.Parallel()
 	for name, broker := range map[string]string{"embedded": "embedded:", "memory": "memory:"} {
 		t.Run(name, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestOrderFindsItsWayToEveryService(t *testing.T) {
 	}
 }
 
-func TestDeletionOfAUserCancelsTheOrdersThroughEventsAlone(t *testing.T) {
+func TestDeletingAUserCancelsItsOrders(t *testing.T) {
 	t.Parallel()
 	n := start(t, "--data-dir="+t.TempDir()).ready()
 	userID, user := n.register("bob@example.org")
@@ -50,12 +50,12 @@ func TestDeletionOfAUserCancelsTheOrdersThroughEventsAlone(t *testing.T) {
 	for range orders {
 		n.place(user)
 	}
-	a := n.send(user, http.MethodDelete, "/api/users/"+userID, "", "X-Correlation-ID", "farewell")
+	a := n.send(user, http.MethodDelete, "/api/users/"+userID, "", "X-Correlation-ID", "deletion")
 	require.Equal(t, http.StatusNoContent, a.status, a.body)
 
 	admin := n.admin()
-	n.types(admin, "correlation_id=farewell", 1+orders)
-	events := n.history(admin, "correlation_id=farewell")
+	n.types(admin, "correlation_id=deletion", 1+orders)
+	events := n.history(admin, "correlation_id=deletion")
 	require.Len(t, events, 1+orders)
 	require.Equal(t, "user.deleted.v1", events[0].Type)
 	for _, e := range events[1:] {
@@ -70,7 +70,7 @@ func TestDeletionOfAUserCancelsTheOrdersThroughEventsAlone(t *testing.T) {
 	}, waitFor, tick, "orders of a deleted user are refused")
 }
 
-func TestRestartLosesNothingAndTokensStayGood(t *testing.T) {
+func TestOrdersEventsAndTokensSurviveARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := start(t, "--data-dir="+dir).ready()
@@ -153,7 +153,7 @@ func (n *node) poison(admin, query string, count int) (items []poisoned) {
 	return items
 }
 
-func TestDrainFinishesWhatRuns(t *testing.T) {
+func TestDrainFinishesRunningRequests(t *testing.T) {
 	t.Parallel()
 	n := start(t, "--data-dir="+t.TempDir()).ready()
 	_, user := n.register("emil@example.org")
@@ -201,7 +201,7 @@ func TestStartWaitsForItsDatabase(t *testing.T) {
 	require.Zero(t, n.shut())
 }
 
-func TestBrokerThatIsAwayRefusesNoWrite(t *testing.T) {
+func TestWritesSucceedWhileTheBrokerIsAway(t *testing.T) {
 	t.Parallel()
 	n := start(t, "--data-dir="+t.TempDir(), "--broker-url=nats://127.0.0.1:1")
 	n.ready()
@@ -218,7 +218,7 @@ func TestBrokerThatIsAwayRefusesNoWrite(t *testing.T) {
 	require.Zero(t, n.shut())
 }
 
-func TestMigrateAlone(t *testing.T) {
+func TestMigrateCommandCreatesTheDatabases(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	code, _, errs := runToEnd(t, "migrate", "--data-dir="+dir)

@@ -9,7 +9,7 @@ import (
 )
 
 // A service that cannot check any token is not ready, says why, and becomes ready by itself.
-func TestServiceAloneWaitsForTheFirstKeys(t *testing.T) {
+func TestServiceIsNotReadyBeforeItHasKeys(t *testing.T) {
 	t.Parallel()
 	addr := freeAddr(t)
 	n := start(t, "--service=order", "--broker-url=memory:", "--data-dir="+t.TempDir(), "--secret-key="+testSecret,

@@ -15,7 +15,7 @@ import (
 )
 
 // A stream that is full refuses everything. That is told with its cause, costs the broker next to nothing, and ends by itself.
-func TestFullStreamIsToldAndAskedSeldom(t *testing.T) {
+func TestFullStreamIsReportedAndRetriedWithBackoff(t *testing.T) {
 	t.Parallel()
 	server := natstest.Start(t)
 	n := start(t, "--data-dir="+t.TempDir(), "--broker-url="+server.URL()).ready()

@@ -110,7 +110,7 @@ func TestReplicasOfEachServiceOnMySQLAndNATS(t *testing.T) {
 }
 
 // A broker that comes back without its files gets its streams again, and from the outboxes what was published within the hour.
-func TestBrokerThatLostItsFilesIsFilledAgain(t *testing.T) {
+func TestEventsAreRepublishedToABrokerThatLostItsFiles(t *testing.T) {
 	t.Parallel()
 	server := natstest.Start(t)
 	n := start(t, "--data-dir="+t.TempDir(), "--broker-url="+server.URL()).ready()
@@ -130,7 +130,7 @@ func TestBrokerThatLostItsFilesIsFilledAgain(t *testing.T) {
 }
 
 // A stream that is made anew, and what a cluster's other nodes lose, is noticed though the connection stands.
-func TestStreamThatIsMadeAnewIsFilledAgain(t *testing.T) {
+func TestEventsAreRepublishedToARecreatedStream(t *testing.T) {
 	t.Parallel()
 	server := natstest.Start(t)
 	n := start(t, "--data-dir="+t.TempDir(), "--broker-url="+server.URL()).ready()
@@ -171,7 +171,7 @@ func streamHolds(t *testing.T, js jetstream.JetStream, messages uint64) {
 }
 
 // A database that hangs keeps neither the process nor its callers for long.
-func TestDrainEndsInTimeThoughTheDatabaseHangs(t *testing.T) {
+func TestDrainEndsWhileTheDatabaseHangs(t *testing.T) {
 	t.Parallel()
 	database := freshDatabases(t)
 	dsn, err := mysql.ParseDSN(database)
@@ -251,7 +251,7 @@ func (p *proxy) pass(to, from net.Conn) {
 }
 
 // A scrape writes down what is counted in memory: a database that hangs does not hold it up, and a scraper is no burden to one.
-func TestScrapeAsksNoDatabase(t *testing.T) {
+func TestMetricsAreServedWhileTheDatabaseHangs(t *testing.T) {
 	t.Parallel()
 	database := freshDatabases(t)
 	dsn, err := mysql.ParseDSN(database)

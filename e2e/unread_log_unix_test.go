@@ -122,7 +122,7 @@ func (p *piped) endsWell() {
 // enough requests for more lines than the buffer and the pipe hold.
 const enough = 10_000
 
-func TestUnreadLogHoldsUpNeitherRequestsNorTheDrain(t *testing.T) {
+func TestUnreadLogBlocksNeitherRequestsNorTheDrain(t *testing.T) {
 	t.Parallel()
 	p := startPiped(t)
 	p.refusedOften(enough)
@@ -133,7 +133,7 @@ func TestUnreadLogHoldsUpNeitherRequestsNorTheDrain(t *testing.T) {
 	require.Contains(t, line, "is running", "what fits was written")
 }
 
-func TestLogWithoutAReaderEndsNothing(t *testing.T) {
+func TestClosedLogPipeDoesNotEndTheProcess(t *testing.T) {
 	t.Parallel()
 	p := startPiped(t)
 	require.NoError(t, p.log.Close())
@@ -143,7 +143,7 @@ func TestLogWithoutAReaderEndsNothing(t *testing.T) {
 	p.endsWell()
 }
 
-func TestLogThatIsReadAgainTellsOfItsGapAndEndsWhole(t *testing.T) {
+func TestDroppedLogLinesAreReportedOnceTheLogIsRead(t *testing.T) {
 	t.Parallel()
 	p := startPiped(t)
 	p.refusedOften(enough)

@@ -10,7 +10,7 @@ import (
 )
 
 // A burst of sign-ins keeps three times 46 MiB alive: a heap of five times that would be more than the containers of small systems have.
-func TestHeapOfAProcessThatHashesPasswordsGrowsLittle(t *testing.T) {
+func TestGCPercentIsLowerWherePasswordsAreHashed(t *testing.T) {
 	t.Parallel()
 	server := config.Config{Dialect: sqldb.MySQL, Broker: config.BrokerNATS}
 	for service, want := range map[string]int{"user": 100, "order": 400, "event": 400} {

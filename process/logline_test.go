@@ -31,7 +31,7 @@ func shown(t *testing.T, line []byte) {
 	}
 }
 
-func TestLogLinesShowWhatTheySay(t *testing.T) {
+func TestControlAndBidiCharactersAreEscapedInTheLog(t *testing.T) {
 	t.Parallel()
 	hostile := "a\u202etxt.exe\u2066b\u2069\u200f\u061c\u200b\ufeff\u2028\x1b[31m\x7f\u0085\u009b\U000e0041\x00\r\n\t\"\\ü界 \ufffd"
 	for name, asJSON := range map[string]bool{"text": false, "json": true} {

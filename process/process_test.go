@@ -15,7 +15,7 @@ import (
 	"github.com/millrace/millrace/config"
 )
 
-func TestTakenAddressIsHeardOfBeforeAnythingIsMade(t *testing.T) {
+func TestAddressInUseIsReportedBeforeAnythingIsCreated(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -34,7 +34,7 @@ func TestTakenAddressIsHeardOfBeforeAnythingIsMade(t *testing.T) {
 	}
 }
 
-func TestSecretKeyThatOthersCanReadIsWorthAWarning(t *testing.T) {
+func TestReadableSecretKeyIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	cfg := config.Config{DataDir: filepath.Join(t.TempDir(), "data")}
 	data, err := LockDataDir(cfg.DataDir, slog.New(slog.DiscardHandler))
@@ -55,7 +55,7 @@ func TestSecretKeyThatOthersCanReadIsWorthAWarning(t *testing.T) {
 	require.Contains(t, log.String(), "chmod 700")
 }
 
-func TestSecretKeyThatIsDamagedIsNotReplaced(t *testing.T) {
+func TestDamagedSecretKeyIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret.key"), nil, 0o600))

@@ -68,7 +68,7 @@ func TestLinesKeepTheirOrderAndAreAllWrittenAtTheEnd(t *testing.T) {
 	require.Zero(t, w.Lost())
 }
 
-func TestWriteDoesNotWaitForAReaderThatStandsStill(t *testing.T) {
+func TestWriteDoesNotBlockOnAReaderThatHangs(t *testing.T) {
 	t.Parallel()
 	s := &sink{}
 	s.mu.Lock()
@@ -90,7 +90,7 @@ func TestWriteDoesNotWaitForAReaderThatStandsStill(t *testing.T) {
 	require.Equal(t, "lost 900", got[100], "the gap is told at its place")
 }
 
-func TestLogGoesOnBehindAGap(t *testing.T) {
+func TestLogContinuesAfterAGap(t *testing.T) {
 	t.Parallel()
 	s := &sink{}
 	s.mu.Lock()
@@ -107,7 +107,7 @@ func TestLogGoesOnBehindAGap(t *testing.T) {
 	require.EqualValues(t, 20, w.Lost())
 }
 
-func TestFailedWritesAreCountedAndToldOnceLinesGetThrough(t *testing.T) {
+func TestFailedWritesAreCountedAndReportedOnceLinesGetThrough(t *testing.T) {
 	t.Parallel()
 	s := &sink{}
 	s.set(errors.New("broken pipe"))
@@ -122,7 +122,7 @@ func TestFailedWritesAreCountedAndToldOnceLinesGetThrough(t *testing.T) {
 	require.Equal(t, line(41)+"lost 40\n", s.got.String())
 }
 
-func TestLineThatIsTooLargeIsLostAlone(t *testing.T) {
+func TestOversizedLineIsDroppedAlone(t *testing.T) {
 	t.Parallel()
 	s := &sink{}
 	w := logbuffer.New(s, logbuffer.Config{Size: 10 * lineSize, Notice: notice})
@@ -133,7 +133,7 @@ func TestLineThatIsTooLargeIsLostAlone(t *testing.T) {
 }
 
 // A pipe takes up to 4096 bytes as a whole: lines of two processes do not mix.
-func TestLinesArePassedOnWhole(t *testing.T) {
+func TestLinesAreWrittenWhole(t *testing.T) {
 	t.Parallel()
 	s := &pieces{}
 	w := logbuffer.New(s, logbuffer.Config{})

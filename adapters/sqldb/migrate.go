@@ -60,7 +60,24 @@ func (db *DB) up(ctx context.Context, pool *sql.DB, table string, files fs.FS) e
 	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
+	return db.apply(ctx, provider, table)
+}
+
+// apply applies the pending migrations, and logs before and after: a large table takes its time.
+func (db *DB) apply(ctx context.Context, provider *goose.Provider, table string) error {
+	log := db.log.With("database", db.cfg.Name, "set", table)
+	current, target, err := provider.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if current < target {
+		log.InfoContext(ctx, "migrating the database", "from", current, "to", target)
+	}
+	began := time.Now()
+	applied, err := provider.Up(ctx)
+	if err == nil && len(applied) > 0 {
+		log.InfoContext(ctx, "database migrated", "migrations", len(applied), "took", time.Since(began).Round(time.Millisecond).String())
+	}
 	return err
 }
 
