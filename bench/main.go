@@ -2,7 +2,7 @@
 // MariaDB that syncs every commit and a nats-server that syncs every second.
 //
 //	go run ./bench                         builds the binaries and measures all sections
-//	go run ./bench -only orders,latency    measures some of the sections orders, latency, relay, consume, memory
+//	go run ./bench -only orders,latency    measures some of the sections
 //	go run ./bench -quick                  a short run that shows that everything works; its figures mean nothing
 //
 // It writes a table to standard output, the same results as JSON to .build/bench.json, and its progress to standard error. It requires
@@ -51,6 +51,7 @@ var sections = []section{
 	{"relay", measureRelay},
 	{"consume", measureConsumption},
 	{"memory", measureMemory},
+	{"history-filters", measureHistoryFilters},
 }
 
 func main() {
@@ -74,7 +75,7 @@ func parseOptions(args []string) (options, error) {
 	var o options
 	var only string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&only, "only", "", "sections to measure, separated by commas: orders, latency, relay, consume, memory; default all")
+	flags.StringVar(&only, "only", "", "sections to measure, separated by commas: orders, latency, relay, consume, memory, history-filters; default all")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each comparison; the median is reported")
 	flags.DurationVar(&o.phase, "phase", 4*time.Second, "measured duration of load in a round")
 	flags.IntVar(&o.rows, "rows", 100_000, "outbox rows to relay, events to consume, orders to place before memory is measured")

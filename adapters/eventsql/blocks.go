@@ -12,10 +12,10 @@ import (
 // Positions grow about as time does, so a list by position of a time window needs no index by time: for each block of blockSize positions
 // the table history_blocks keeps the earliest and the latest time of its events, and a search reads the blocks alone that may have some of
 // the window. An index would cost each event two more writes, and could not be read in the order of positions.
-const blockSize = 1000
+const blockSize = 200
 
-// windowBlocks is how many blocks are read at once.
-const windowBlocks = 512
+// Blocks are read few at first, since the first ones often fill a page, and then many at a time.
+const leastBlocks, mostBlocks = 64, 4096
 
 // blockOf returns the block of a position.
 func blockOf(position int64) int64 { return (position - 1) / blockSize }
@@ -23,7 +23,8 @@ func blockOf(position int64) int64 { return (position - 1) / blockSize }
 // nextWindow returns the first blocks of what is left to be searched that may have events of the time window and follow each other.
 func (s *historySearch) nextWindow(ctx context.Context) (window positionRange, err error) {
 	none := positionRange{1, 0}
-	statement, args := s.blocks()
+	statement, args := s.blocks(s.blocksRead)
+	s.blocksRead = min(8*s.blocksRead, mostBlocks)
 	rows, err := s.db.Query(ctx, statement, args...)
 	if err != nil {
 		return none, fmt.Errorf("read the blocks of the history: %w", err)
@@ -41,8 +42,8 @@ func (s *historySearch) nextWindow(ctx context.Context) (window positionRange, e
 	return window, nil
 }
 
-// blocks asks for the next blocks, in the order of the search.
-func (s *historySearch) blocks() (statement string, args []any) {
+// blocks asks for the next n blocks, in the order of the search.
+func (s *historySearch) blocks(n int) (statement string, args []any) {
 	var w where
 	w.add("block >= ?", blockOf(s.rest.low))
 	w.add("block <= ?", blockOf(s.rest.high))
@@ -56,7 +57,7 @@ func (s *historySearch) blocks() (statement string, args []any) {
 	if s.ascending {
 		order = " ORDER BY block LIMIT ?"
 	}
-	return "SELECT block FROM history_blocks" + w.clause() + order, append(w.args, windowBlocks)
+	return "SELECT block FROM history_blocks" + w.clause() + order, append(w.args, n)
 }
 
 func abs(n int64) int64 { return max(n, -n) }

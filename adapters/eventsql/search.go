@@ -11,10 +11,10 @@ import (
 
 const (
 	// searchTime is how long a page of the history looks for events that several filters leave, before it ends with what it has.
-	searchTime = 50 * time.Millisecond
+	searchTime = 40 * time.Millisecond
 	// A search with several filters goes through the history in steps of positions, each of which takes a bounded time even if all its events
 	// have to be looked at. They grow as long as they are passed quickly.
-	leastStep, mostStep = 8 << 10, 64 << 10
+	leastStep, mostStep = 8 << 10, 32 << 10
 	quickStep           = 5 * time.Millisecond
 )
 
@@ -45,11 +45,14 @@ type historySearch struct {
 	window   positionRange // of it, where the blocks of the time window are known to be; empty: nowhere
 	step     int64
 	lastStep time.Time // when it began
+
+	blocksRead int // at once
 }
 
 func newHistorySearch(db *sqldb.DB, f query.EventFilter, p query.Page) *historySearch {
 	s := &historySearch{
-		db: db, filter: f, ascending: p.Ascending, rest: positionRange{1, math.MaxInt64}, window: positionRange{1, 0}, step: leastStep,
+		db: db, filter: f, ascending: p.Ascending, rest: positionRange{1, math.MaxInt64}, window: positionRange{1, 0},
+		step: leastStep, blocksRead: leastBlocks,
 	}
 	if p.Behind > 0 {
 		s.rest = s.rest.behind(p.Behind, p.Ascending)
