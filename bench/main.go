@@ -75,7 +75,8 @@ func parseOptions(args []string) (options, error) {
 	var o options
 	var only string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&only, "only", "", "sections to measure, separated by commas: orders, latency, relay, consume, memory, history-filters; default all")
+	flags.StringVar(&only, "only", "",
+		"sections to measure, separated by commas: orders, latency, relay, consume, memory, history-filters; default all")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each comparison; the median is reported")
 	flags.DurationVar(&o.phase, "phase", 4*time.Second, "measured duration of load in a round")
 	flags.IntVar(&o.rows, "rows", 100_000, "outbox rows to relay, events to consume, orders to place before memory is measured")

@@ -20,26 +20,42 @@ const leastBlocks, mostBlocks = 64, 4096
 // blockOf returns the block of a position.
 func blockOf(position int64) int64 { return (position - 1) / blockSize }
 
-// nextWindow returns the first blocks of what is left to be searched that may have events of the time window and follow each other.
-func (s *historySearch) nextWindow(ctx context.Context) (window positionRange, err error) {
-	none := positionRange{1, 0}
-	statement, args := s.blocks(s.blocksRead)
-	s.blocksRead = min(8*s.blocksRead, mostBlocks)
-	rows, err := s.db.Query(ctx, statement, args...)
-	if err != nil {
-		return none, fmt.Errorf("read the blocks of the history: %w", err)
+// nextWindow returns the next part of what is left to be searched that may have events of the time window.
+func (s *historySearch) nextWindow(ctx context.Context) (positionRange, error) {
+	for {
+		for len(s.windows) > 0 {
+			window := s.windows[0]
+			s.windows = s.windows[1:]
+			window = positionRange{max(s.rest.low, window.low), min(s.rest.high, window.high)}
+			if !window.empty() {
+				return window, nil
+			}
+		}
+		statement, args := s.blocks(s.blocksRead)
+		s.blocksRead = min(8*s.blocksRead, mostBlocks)
+		rows, err := s.db.Query(ctx, statement, args...)
+		if err != nil {
+			return nowhere, fmt.Errorf("read the blocks of the history: %w", err)
+		}
+		blocks, err := sqldb.Collect(rows, func(r sqldb.Scanner) (block int64, err error) { return block, r.Scan(&block) })
+		if err != nil || len(blocks) == 0 {
+			return nowhere, err
+		}
+		s.windows = windowsOf(blocks)
 	}
-	blocks, err := sqldb.Collect(rows, func(r sqldb.Scanner) (block int64, err error) { return block, r.Scan(&block) })
-	if err != nil || len(blocks) == 0 {
-		return none, err
+}
+
+// windowsOf puts blocks that follow each other together.
+func windowsOf(blocks []int64) (windows []positionRange) {
+	begin := 0
+	for i := range blocks {
+		if i+1 == len(blocks) || abs(blocks[i+1]-blocks[i]) != 1 {
+			low, high := min(blocks[begin], blocks[i]), max(blocks[begin], blocks[i])
+			windows = append(windows, positionRange{low*blockSize + 1, (high + 1) * blockSize})
+			begin = i + 1
+		}
 	}
-	run := 1
-	for run < len(blocks) && abs(blocks[run]-blocks[run-1]) == 1 {
-		run++
-	}
-	low, high := min(blocks[0], blocks[run-1]), max(blocks[0], blocks[run-1])
-	window = positionRange{max(s.rest.low, low*blockSize+1), min(s.rest.high, (high+1)*blockSize)}
-	return window, nil
+	return windows
 }
 
 // blocks asks for the next n blocks, in the order of the search.

@@ -22,7 +22,9 @@ const pageRows = 51
 
 // someFilters are filters of a history of n events. Windows may cost the two blocks at their ends, and those of events with odd times.
 func someFilters(n int) map[string]query.EventFilter {
-	at := func(share float64) *time.Time { return new(eventsqltest.Begin.Add(time.Duration(share*float64(n)) * time.Second)) }
+	at := func(share float64) *time.Time {
+		return new(eventsqltest.Begin.Add(time.Duration(share*float64(n)) * time.Second))
+	}
 	return map[string]query.EventFilter{
 		"none": {}, "type": {Type: "order.placed.v1"}, "rare type": {Type: eventsqltest.RareType}, "no such type": {Type: "none.v1"},
 		"source": {Source: "/clients/a"}, "key": {Key: "key-17"}, "hot key": {Key: eventsqltest.HotKey}, "request": {CorrelationID: "request-40"},

@@ -37,19 +37,30 @@ func scanWeighed(r sqldb.Scanner) (o order.Order, size int, err error) {
 // order, whatever number of orders the user has. Only their IDs are put together: MySQL keeps the parts in a table of its own meanwhile.
 func list(d sqldb.Dialect, f query.Filter, limit int) (statement string, args []any) {
 	if f.UserID == nil || f.Status != "" {
-		return page(columns, f, limit)
+		return page(d, columns, f, limit)
 	}
 	var parts []string
 	for _, status := range order.Statuses() {
 		f.Status = status
-		part, partArgs := page("id", f, limit)
+		part, partArgs := page(d, "id", f, limit)
 		parts, args = append(parts, "SELECT id AS found_key FROM ("+part+") AS "+string(status)), append(args, partArgs...)
 	}
 	ids := strings.Join(parts, " UNION ALL ") + " ORDER BY found_key DESC LIMIT ?"
 	return "SELECT " + columns + " FROM " + d.OrderedJoin(ids, "orders", "id", "found_key DESC"), append(args, limit)
 }
 
-func page(selected string, f query.Filter, limit int) (statement string, args []any) {
+// indexOf names the index that a page is read from. MySQL may otherwise go through all orders by their IDs, for a status that few of them have.
+func indexOf(d sqldb.Dialect, f query.Filter) string {
+	switch {
+	case f.Status == "":
+		return ""
+	case f.UserID == nil:
+		return d.UseIndex("orders_status")
+	}
+	return d.UseIndex("orders_user")
+}
+
+func page(d sqldb.Dialect, selected string, f query.Filter, limit int) (statement string, args []any) {
 	where := []string{"1 = 1"}
 	if f.UserID != nil {
 		where, args = append(where, "user_id = ?"), append(args, f.UserID[:])
@@ -68,7 +79,7 @@ func page(selected string, f query.Filter, limit int) (statement string, args []
 		until := idAt(f.Before.Add(idSlack))
 		where, args = append(where, "id < ? AND created_at < ?"), append(args, until[:], microsUp(*f.Before))
 	}
-	return "SELECT " + selected + " FROM orders WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?", append(args, limit)
+	return "SELECT " + selected + " FROM orders" + indexOf(d, f) + " WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?", append(args, limit)
 }
 
 // idSlack is how far the time in an order's ID may be from its created_at. They are read from one clock, right after each other, so

@@ -56,7 +56,8 @@ func described() rest.Descriptions {
 		},
 		Operations: map[string]rest.Description{
 			"list-events": {
-				Text:   "Filters are joined by and. `order=asc` gives the oldest first.",
+				Text:   "Filters are joined by and. `order=asc` gives the oldest first. Where several filters leave very few of many events, a page " +
+					"ends with what was found in a short time: it may be empty and have a `next_cursor`.",
 				Answer: rest.Page[Event]{Items: []Event{exampleEvent}, NextCursor: "ZGtY0nLX3T0vYw8dTqZkq1s0NzEx"},
 			},
 			"get-event": {
@@ -64,7 +65,7 @@ func described() rest.Descriptions {
 				Problems: []*fault.Error{event.ErrNotFound}, Answer: exampleDetail,
 			},
 			"list-poison": {
-				Text:   "Filters are joined by and. `open` is what nobody has decided about yet.",
+				Text:   "Filters are joined by and. `open` is what nobody has decided about yet. The newest failure, `last_failed_at`, is first.",
 				Answer: rest.Page[Poison]{Items: []Poison{examplePoison}},
 			},
 			"get-poison": {
