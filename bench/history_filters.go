@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/adapters/eventsql"
-	"github.com/millrace/millrace/adapters/eventsql/eventsqltest"
+	"github.com/millrace/millrace/adapters/eventsql/dataset"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
@@ -49,10 +49,10 @@ func (h *harness) compareFilters(ctx context.Context, sqlite bool, events, poiso
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := eventsqltest.FillHistory(ctx, db, events); err != nil {
+	if err := dataset.FillHistory(ctx, db, events); err != nil {
 		return err
 	}
-	if err := eventsqltest.FillPoison(ctx, db, poison); err != nil {
+	if err := dataset.FillPoison(ctx, db, poison); err != nil {
 		return err
 	}
 	store := eventsql.NewStore(db, sqldb.NewOutbox(db, sqldb.OutboxConfig{}), envelope.RequeueKey{})
@@ -112,7 +112,7 @@ func (h *harness) measureFilter(ctx context.Context, c filterCase, database stri
 // eventFilters are filters of a history of n events. The pages of each are spread over it.
 func eventFilters(store *eventsql.Store, n int) []filterCase {
 	at := func(share float64) *time.Time {
-		return new(eventsqltest.Begin.Add(time.Duration(share*float64(n)) * time.Second))
+		return new(dataset.Begin.Add(time.Duration(share*float64(n)) * time.Second))
 	}
 	var cases []filterCase
 	add := func(name string, f query.EventFilter, ascending bool) {
@@ -131,11 +131,11 @@ func eventFilters(store *eventsql.Store, n int) []filterCase {
 	}
 	both("no filter", query.EventFilter{})
 	both("type, a third", query.EventFilter{Type: "order.placed.v1"})
-	both("type, the oldest 20 alone", query.EventFilter{Type: eventsqltest.RareType})
+	both("type, the oldest 20 alone", query.EventFilter{Type: dataset.RareType})
 	both("source, a third", query.EventFilter{Source: "/clients/a"})
 	both("source that is unknown", query.EventFilter{Source: "/nowhere"})
 	both("key of some 11 events", query.EventFilter{Key: "key-17"})
-	both("key of a tenth", query.EventFilter{Key: eventsqltest.HotKey})
+	both("key of a tenth", query.EventFilter{Key: dataset.HotKey})
 	both("correlation_id", query.EventFilter{CorrelationID: "request-4000"})
 	both("before, the oldest hundredth", query.EventFilter{Before: at(.01)})
 	both("before, half", query.EventFilter{Before: at(.5)})
@@ -144,14 +144,14 @@ func eventFilters(store *eventsql.Store, n int) []filterCase {
 	both("after and before, a thousandth", query.EventFilter{After: at(.4), Before: at(.401)})
 	both("after and before, nothing", query.EventFilter{After: at(2), Before: at(3)})
 	both("type, a third, before half", query.EventFilter{Type: "order.placed.v1", Before: at(.5)})
-	both("type, the oldest 20, before half", query.EventFilter{Type: eventsqltest.RareType, Before: at(.5)})
-	both("type, the oldest 20, after half", query.EventFilter{Type: eventsqltest.RareType, After: at(.5)})
+	both("type, the oldest 20, before half", query.EventFilter{Type: dataset.RareType, Before: at(.5)})
+	both("type, the oldest 20, after half", query.EventFilter{Type: dataset.RareType, After: at(.5)})
 	both("source, a third, in a tenth", query.EventFilter{Source: "/clients/a", After: at(.1), Before: at(.2)})
 	both("type and its source", query.EventFilter{Type: "order.placed.v1", Source: "/millrace/order"})
 	both("type and another's source: nothing", query.EventFilter{Type: "order.placed.v1", Source: "/clients/a"})
 	both("key and type", query.EventFilter{Key: "key-17", Type: "user.created.v1"})
-	both("key of a tenth and rare type", query.EventFilter{Key: eventsqltest.HotKey, Type: eventsqltest.RareType})
-	both("key of a tenth, before a tenth", query.EventFilter{Key: eventsqltest.HotKey, Before: at(.1)})
+	both("key of a tenth and rare type", query.EventFilter{Key: dataset.HotKey, Type: dataset.RareType})
+	both("key of a tenth, before a tenth", query.EventFilter{Key: dataset.HotKey, Before: at(.1)})
 	both("correlation_id and type", query.EventFilter{CorrelationID: "request-4000", Type: "user.created.v1"})
 	return cases
 }
@@ -159,7 +159,7 @@ func eventFilters(store *eventsql.Store, n int) []filterCase {
 // poisonFilters are filters of a poison queue of n messages. The pages of each are spread over it.
 func poisonFilters(store *eventsql.Store, n int) []filterCase {
 	at := func(share float64) *time.Time {
-		return new(eventsqltest.Begin.Add(time.Duration(share*float64(n)) * time.Second))
+		return new(dataset.Begin.Add(time.Duration(share*float64(n)) * time.Second))
 	}
 	var cases []filterCase
 	add := func(name string, f query.PoisonFilter) {
@@ -167,7 +167,7 @@ func poisonFilters(store *eventsql.Store, n int) []filterCase {
 			var behind *query.PoisonCursor
 			if sample > 0 {
 				number := int64(sample) * int64(n) / filterSamples
-				behind = &query.PoisonCursor{FailedAt: eventsqltest.Begin.Add(time.Duration(number) * time.Second), Number: number}
+				behind = &query.PoisonCursor{FailedAt: dataset.Begin.Add(time.Duration(number) * time.Second), Number: number}
 			}
 			poison, _, err := store.Poison(ctx, f, behind, 50)
 			return len(poison), err
@@ -177,15 +177,15 @@ func poisonFilters(store *eventsql.Store, n int) []filterCase {
 	add("status open, a hundredth", query.PoisonFilter{Status: event.StatusOpen})
 	add("status resolved, none", query.PoisonFilter{Status: event.StatusResolved})
 	add("consumer, half", query.PoisonFilter{Consumer: "order-customers"})
-	add("consumer, the oldest 3 alone", query.PoisonFilter{Consumer: eventsqltest.RareConsumer})
+	add("consumer, the oldest 3 alone", query.PoisonFilter{Consumer: dataset.RareConsumer})
 	add("type, a third", query.PoisonFilter{Type: "user.created.v1"})
-	add("type, the oldest 3 alone", query.PoisonFilter{Type: eventsqltest.RarePoisonType})
+	add("type, the oldest 3 alone", query.PoisonFilter{Type: dataset.RarePoisonType})
 	add("fingerprint", query.PoisonFilter{Fingerprint: "f7"})
 	add("key", query.PoisonFilter{Key: "key-17"})
 	add("after and before, a hundredth", query.PoisonFilter{After: at(.4), Before: at(.41)})
 	add("consumer, half, and status open", query.PoisonFilter{Consumer: "event-history", Status: event.StatusOpen})
 	add("consumer, half, and status resolved: nothing", query.PoisonFilter{Consumer: "event-history", Status: event.StatusResolved})
-	add("consumer, half, and rare type", query.PoisonFilter{Consumer: "event-history", Type: eventsqltest.RarePoisonType})
+	add("consumer, half, and rare type", query.PoisonFilter{Consumer: "event-history", Type: dataset.RarePoisonType})
 	add("type, a third, status open, before half", query.PoisonFilter{Type: "user.created.v1", Status: event.StatusOpen, Before: at(.5)})
 	return cases
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/millrace/millrace/adapters/eventsql/eventsqltest"
+	"github.com/millrace/millrace/adapters/eventsql/dataset"
 	"github.com/millrace/millrace/adapters/sqldb"
 	"github.com/millrace/millrace/adapters/sqldb/sqldbtest"
 	"github.com/millrace/millrace/app/event"
@@ -23,16 +23,16 @@ const pageRows = 51
 // someFilters are filters of a history of n events. Windows may cost the two blocks at their ends, and those of events with odd times.
 func someFilters(n int) map[string]query.EventFilter {
 	at := func(share float64) *time.Time {
-		return new(eventsqltest.Begin.Add(time.Duration(share*float64(n)) * time.Second))
+		return new(dataset.Begin.Add(time.Duration(share*float64(n)) * time.Second))
 	}
 	return map[string]query.EventFilter{
-		"none": {}, "type": {Type: "order.placed.v1"}, "rare type": {Type: eventsqltest.RareType}, "no such type": {Type: "none.v1"},
-		"source": {Source: "/clients/a"}, "key": {Key: "key-17"}, "hot key": {Key: eventsqltest.HotKey}, "request": {CorrelationID: "request-40"},
+		"none": {}, "type": {Type: "order.placed.v1"}, "rare type": {Type: dataset.RareType}, "no such type": {Type: "none.v1"},
+		"source": {Source: "/clients/a"}, "key": {Key: "key-17"}, "hot key": {Key: dataset.HotKey}, "request": {CorrelationID: "request-40"},
 		"before": {Before: at(.5)}, "long before": {Before: at(.01)}, "after": {After: at(.5)}, "just now": {After: at(.999)},
 		"window": {After: at(.3), Before: at(.301)}, "type and window": {Type: "order.placed.v1", Before: at(.5)},
-		"rare type and window": {Type: eventsqltest.RareType, Before: at(.5)}, "source and window": {Source: "/clients/a", Before: at(.2)},
+		"rare type and window": {Type: dataset.RareType, Before: at(.5)}, "source and window": {Source: "/clients/a", Before: at(.2)},
 		"source and type": {Source: "/millrace/order", Type: "order.placed.v1"}, "key and window": {Key: "key-17", After: at(.2), Before: at(.9)},
-		"hot key and window": {Key: eventsqltest.HotKey, Before: at(.1)}, "request and type": {CorrelationID: "request-40", Type: "user.created.v1"},
+		"hot key and window": {Key: dataset.HotKey, Before: at(.1)}, "request and type": {CorrelationID: "request-40", Type: "user.created.v1"},
 	}
 }
 
@@ -40,7 +40,7 @@ func someFilters(n int) map[string]query.EventFilter {
 func TestEventFiltersReadWhatTheyFind(t *testing.T) {
 	t.Parallel()
 	sqldbtest.Each(t, Migrations, func(t *testing.T, db *sqldb.DB) {
-		require.NoError(t, eventsqltest.FillHistory(t.Context(), db, *scale))
+		require.NoError(t, dataset.FillHistory(t.Context(), db, *scale))
 		filters := someFilters(*scale)
 		for _, name := range slices.Sorted(maps.Keys(filters)) {
 			for _, ascending := range []bool{false, true} {
@@ -67,11 +67,11 @@ func TestPoisonFiltersReadIndexesAlone(t *testing.T) {
 	t.Parallel()
 	sqldbtest.Each(t, Migrations, func(t *testing.T, db *sqldb.DB) {
 		const n = 20_000
-		require.NoError(t, eventsqltest.FillPoison(t.Context(), db, n))
-		at := eventsqltest.Begin.Add(n / 2 * time.Second)
+		require.NoError(t, dataset.FillPoison(t.Context(), db, n))
+		at := dataset.Begin.Add(n / 2 * time.Second)
 		for _, f := range []query.PoisonFilter{
-			{}, {Status: event.StatusOpen}, {Status: event.StatusResolved}, {Consumer: "event-history"}, {Consumer: eventsqltest.RareConsumer},
-			{Type: eventsqltest.RarePoisonType}, {Fingerprint: "f7"}, {Key: "key-17"}, {After: &at}, {Before: &at},
+			{}, {Status: event.StatusOpen}, {Status: event.StatusResolved}, {Consumer: "event-history"}, {Consumer: dataset.RareConsumer},
+			{Type: dataset.RarePoisonType}, {Fingerprint: "f7"}, {Key: "key-17"}, {After: &at}, {Before: &at},
 			{Consumer: "event-history", Before: &at}, {Status: event.StatusRequeued, After: &at},
 		} {
 			for _, behind := range []*query.PoisonCursor{nil, {FailedAt: at, Number: n / 2}} {
@@ -86,8 +86,8 @@ func TestPoisonFiltersReadIndexesAlone(t *testing.T) {
 	})
 }
 
-// runs runs a statement and returns how many rows it found and how many were read for it. SQLite does not count them: there the plan must be
-// a search of an index in order.
+// runs runs a statement and returns how many rows it found and how many were read for it. SQLite does not count them: there the plan must
+// be a search of an index in order.
 func runs(t *testing.T, db *sqldb.DB, s statement) (found, read int) {
 	t.Helper()
 	if db.Dialect() == sqldb.SQLite {

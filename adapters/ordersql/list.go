@@ -49,7 +49,7 @@ func list(d sqldb.Dialect, f query.Filter, limit int) (statement string, args []
 	return "SELECT " + columns + " FROM " + d.OrderedJoin(ids, "orders", "id", "found_key DESC"), append(args, limit)
 }
 
-// indexOf names the index that a page is read from. MySQL may otherwise go through all orders by their IDs, for a status that few of them have.
+// indexOf names the index that a page is read from. MySQL may otherwise go through all orders by their IDs, for a status that few have.
 func indexOf(d sqldb.Dialect, f query.Filter) string {
 	switch {
 	case f.Status == "":
@@ -79,7 +79,8 @@ func page(d sqldb.Dialect, selected string, f query.Filter, limit int) (statemen
 		until := idAt(f.Before.Add(idSlack))
 		where, args = append(where, "id < ? AND created_at < ?"), append(args, until[:], microsUp(*f.Before))
 	}
-	return "SELECT " + selected + " FROM orders" + indexOf(d, f) + " WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?", append(args, limit)
+	statement = "SELECT " + selected + " FROM orders" + indexOf(d, f) + " WHERE " + strings.Join(where, " AND ") + " ORDER BY id DESC LIMIT ?"
+	return statement, append(args, limit)
 }
 
 // idSlack is how far the time in an order's ID may be from its created_at. They are read from one clock, right after each other, so

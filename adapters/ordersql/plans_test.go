@@ -22,7 +22,8 @@ func fillOrders(t *testing.T, db *sqldb.DB, n int, user uuid.UUID) {
 			return err
 		}))
 	}
-	exec("INSERT INTO orders ("+columns+") VALUES (?, ?, 'cancelled', '[]', 'EUR', 1, '', 1, 1, 1, 1, NULL, '')", []byte("order-0000000001"), user[:])
+	exec("INSERT INTO orders ("+columns+") VALUES (?, ?, 'cancelled', '[]', 'EUR', 1, '', 1, 1, 1, 1, NULL, '')",
+		[]byte("order-0000000001"), user[:])
 	id := "CAST(printf('order-%010d', version + ?) AS BLOB)"
 	if db.Dialect() == sqldb.MySQL {
 		id = "CONCAT('order-', LPAD(version + ?, 10, '0'))"

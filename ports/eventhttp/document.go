@@ -56,7 +56,7 @@ func described() rest.Descriptions {
 		},
 		Operations: map[string]rest.Description{
 			"list-events": {
-				Text:   "Filters are joined by and. `order=asc` gives the oldest first. Where several filters leave very few of many events, a page " +
+				Text: "Filters are joined by and. `order=asc` gives the oldest first. Where several filters leave very few of many events, a page " +
 					"ends with what was found in a short time: it may be empty and have a `next_cursor`.",
 				Answer: rest.Page[Event]{Items: []Event{exampleEvent}, NextCursor: "ZGtY0nLX3T0vYw8dTqZkq1s0NzEx"},
 			},

@@ -2,7 +2,7 @@ package rest
 
 // PageInput are the parameters of a list, to be embedded in an operation's input.
 type PageInput struct {
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"At most so many items; a page may have fewer, since it ends at about 1 MiB"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"At most so many items; fewer where they weigh more than 1 MiB"`
 	Cursor string `query:"cursor" maxLength:"2048" doc:"next_cursor of the page before"`
 }
 

@@ -1,5 +1,5 @@
-// Package eventsqltest fills the tables of the event service for tests and benchmarks of large histories.
-package eventsqltest
+// Package dataset fills the tables of the event service for tests and benchmarks of large histories.
+package dataset
 
 import (
 	"context"
@@ -26,8 +26,8 @@ const step = 1 << 15
 // FillHistory makes an empty history one of n events with the positions 1 to n: three types, each of a source of its own.
 func FillHistory(ctx context.Context, db *sqldb.DB, n int) error {
 	f := filler{ctx: ctx, db: db}
-	f.exec(`INSERT INTO history (id, position, event_id, type, source, partition_key, sequence, time, recorded_at, correlation_id, causation_id,
-		metadata, data) VALUES (1, 1, ?, ?, '/millrace/user', 'key-1', 1, ?, ?, 'request-0', '', '{}', ?)`,
+	f.exec(`INSERT INTO history (id, position, event_id, type, source, partition_key, sequence, time, recorded_at, correlation_id,
+		causation_id, metadata, data) VALUES (1, 1, ?, ?, '/millrace/user', 'key-1', 1, ?, ?, 'request-0', '', '{}', ?)`,
 		[]byte("event-0000000001"), []byte(RareType), sqldb.Micros(Begin), sqldb.Micros(Begin), payload(300))
 	f.grow(n, func(id string) string {
 		return "INSERT INTO history (id, position, event_id, type, source, partition_key, sequence, time, recorded_at, correlation_id," +
@@ -98,8 +98,8 @@ func (f *filler) exec(query string, args ...any) {
 	})
 }
 
-// grow copies rows, the first of which is there, until there are n. insert copies those up to the number that is put behind it; the new rows
-// have the number id.
+// grow copies rows, the first of which is there, until there are n. insert copies those up to the number that is put behind it; the new
+// rows have the number id.
 func (f *filler) grow(n int, insert func(id string) string) {
 	for have := 1; have < n && f.err == nil; {
 		more := min(have, step, n-have)
