@@ -174,7 +174,7 @@ func (s Settings) checkAddresses(found *problems) {
 			continue
 		}
 		if _, port, err := net.SplitHostPort(addr); err != nil || !isPort(port) {
-			found.add(name, "%q is no host:port, for example 127.0.0.1:8080", addr)
+			found.add(name, "%q is not host:port, for example 127.0.0.1:8080", addr)
 		}
 	}
 }
@@ -209,7 +209,7 @@ func (s Settings) parseBackends(c *Config, found *problems) {
 func (s Settings) checkAdmin(found *problems) {
 	email, ok := user.NormalEmail(s.AdminEmail)
 	if !ok {
-		found.add("MILLRACE_ADMIN_EMAIL", "%q is no e-mail address", s.AdminEmail)
+		found.add("MILLRACE_ADMIN_EMAIL", "%q is not an e-mail address", s.AdminEmail)
 	}
 	admin := user.User{Email: email, Name: command.AdminName}
 	_, err := admin.CheckPassword("", s.AdminPassword)
@@ -233,7 +233,7 @@ func (s Settings) parseLog(c *Config, found *problems) {
 		found.add("MILLRACE_LOG_FORMAT", "%q is neither text nor json", s.LogFormat)
 	}
 	if err := c.LogLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
-		found.add("MILLRACE_LOG_LEVEL", "%q is none of debug, info, warn, error", s.LogLevel)
+		found.add("MILLRACE_LOG_LEVEL", "%q must be debug, info, warn or error", s.LogLevel)
 	}
 }
 

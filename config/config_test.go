@@ -147,12 +147,12 @@ func TestOriginsMustBeWrittenAsBrowsersSendThem(t *testing.T) {
 		"https://shop.example:443":    "as browsers send it: https://shop.example",
 		"https://me@shop.example":     "as browsers send it: https://shop.example",
 		"https://shop.example?a=b":    "as browsers send it: https://shop.example",
-		"https://*.example":           "is no origin",
-		"*":                           "is no origin",
-		"null":                        "is no origin",
-		"shop.example":                "is no origin",
-		"ftp://shop.example":          "is no origin",
-		"https://a.example,https://:": "is no origin",
+		"https://*.example":           "is not an origin",
+		"*":                           "is not an origin",
+		"null":                        "is not an origin",
+		"shop.example":                "is not an origin",
+		"ftp://shop.example":          "is not an origin",
+		"https://a.example,https://:": "is not an origin",
 	} {
 		s := usual()
 		s.CORSOrigins = given

@@ -15,7 +15,7 @@ func parseDrainDelay(raw string) (time.Duration, error) {
 	}
 	delay, err := time.ParseDuration(raw)
 	if err != nil || delay < 0 || delay > longestDrainDelay {
-		return 0, fmt.Errorf("%q is no time from 0s to %s with a unit, for example 6s", raw, longestDrainDelay)
+		return 0, fmt.Errorf("%q must be a duration from 0s to %s with a unit, for example 6s", raw, longestDrainDelay)
 	}
 	return delay, nil
 }

@@ -24,7 +24,7 @@ func (s Settings) parseEdge(c *Config, found *problems) {
 	}
 }
 
-// listed gives the parts of a comma-separated list.
+// listed returns the parts of a comma-separated list.
 func listed(raw string) (parts []string) {
 	for part := range strings.SplitSeq(raw, ",") {
 		if part = strings.TrimSpace(part); part != "" {
@@ -42,7 +42,7 @@ func parseProxies(raw string) (proxies []netip.Prefix, err error) {
 		}
 		network, err := netip.ParsePrefix(part)
 		if err != nil {
-			return nil, fmt.Errorf("%q is neither a network as 10.0.0.0/8 nor an address", part)
+			return nil, fmt.Errorf("%q is neither a network, for example 10.0.0.0/8, nor an address", part)
 		}
 		proxies = append(proxies, network.Masked())
 	}
@@ -55,7 +55,7 @@ func parseOrigins(raw string) ([]string, error) {
 	for _, origin := range origins {
 		u, err := url.Parse(origin)
 		if err != nil || u.Hostname() == "" || strings.Contains(origin, "*") || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, fmt.Errorf("%q is no origin as https://shop.example; there are no wildcards", origin)
+			return nil, fmt.Errorf("%q is not an origin, for example https://shop.example; wildcards are not supported", origin)
 		}
 		port := u.Port()
 		if u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {

@@ -59,8 +59,8 @@ func (n *node) placeWithNote(token, note, key string) (id string) {
 	return idOf(n.t, a)
 }
 
-// TestDeletionErasesPersonalDataFromTheFiles has a user do whatever leaves personal data behind, among others who stay, and reads all files of a process
-// that runs on: databases, their write-ahead logs, the broker's store.
+// A user does whatever leaves personal data behind, beside others who stay, and deletes the account. Then all files of the process are read,
+// while it runs and after it has stopped.
 func TestDeletionErasesPersonalDataFromTheFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

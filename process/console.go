@@ -14,11 +14,11 @@ import (
 	"github.com/millrace/millrace/config"
 )
 
-// flushTimeout bounds how long the end of the process waits for a reader of its output that is slow.
+// flushTimeout bounds how long the end of the process waits for a slow reader of its output.
 const flushTimeout = 750 * time.Millisecond
 
-// Console is where a process speaks: the log, on standard error, and what people read, on standard output. Nobody has to read either of
-// them: what a file, pipe or terminal does not take is held, and dropped where that becomes too much.
+// Console holds the outputs of a process: the log on standard error, and text for people on standard output. Writing to them never blocks:
+// what a file, pipe or terminal does not take is buffered, and dropped once the buffer is full.
 type Console struct {
 	Log       *slog.Logger
 	Out, Errs io.Writer
@@ -31,7 +31,7 @@ func NewConsole(cfg config.Config, stdout, stderr io.Writer) *Console {
 	c.Out, c.Errs = c.buffered(cfg, stdout), c.buffered(cfg, stderr)
 	c.Log = newLogger(cfg, c.Errs)
 	if c.Errs != stderr {
-		log.SetOutput(visible{c.Errs}) //nolint:forbidigo // what libraries say on their own may not block either
+		log.SetOutput(visible{c.Errs}) //nolint:forbidigo // what libraries log may not block either
 	}
 	return c
 }
@@ -46,14 +46,14 @@ func (c *Console) buffered(cfg config.Config, w io.Writer) io.Writer {
 	return b
 }
 
-// droppedNotice is the line of the log that stands where lines were dropped.
+// droppedNotice returns the log line that takes the place of dropped lines.
 func droppedNotice(cfg config.Config, lines uint64) []byte {
 	var line bytes.Buffer
 	newLogger(cfg, &line).Error("log lines were dropped because nobody read them", "lines", lines)
 	return line.Bytes()
 }
 
-// dropped counts the lines that nobody will read.
+// dropped returns the metric that counts dropped lines.
 func (c *Console) dropped() prometheus.Collector {
 	return prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "millrace_log_lines_dropped_total",
@@ -66,7 +66,7 @@ func (c *Console) dropped() prometheus.Collector {
 	})
 }
 
-// Close writes what is held, for as long as that may take.
+// Close writes what is buffered, within flushTimeout.
 func (c *Console) Close() {
 	deadline := time.Now().Add(flushTimeout)
 	for _, b := range c.buffers {

@@ -1,4 +1,4 @@
-// Package logbuffer keeps a reader of the log that is slow, or gone, from holding up whoever logs.
+// Package logbuffer provides a writer that never blocks, so that a reader of the log that is slow or gone delays nobody who logs.
 package logbuffer
 
 import (
@@ -16,11 +16,11 @@ const (
 	pieceSize = 4096
 )
 
-// Config says how much a Writer holds and what it tells about its losses.
+// Config says how much a Writer buffers and how it reports dropped lines.
 type Config struct {
-	// Size is how many bytes are held for a reader that is slow: DefaultSize by default. What does not fit is dropped.
+	// Size is how many bytes are buffered; 0: DefaultSize. What does not fit is dropped.
 	Size int
-	// Notice returns the line that stands where lines were dropped. Without it nothing does.
+	// Notice returns the line that takes the place of dropped ones; nil: nothing does.
 	Notice func(lines uint64) []byte
 }
 
@@ -53,7 +53,7 @@ func New(out io.Writer, cfg Config) *Writer {
 	return w
 }
 
-// Write holds p until the underlying writer takes it, or drops it where there is no room. It never blocks and never fails.
+// Write buffers p until the underlying writer takes it, or drops it if there is no room. It never blocks and never fails.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
