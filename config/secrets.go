@@ -85,7 +85,8 @@ func entropy(s string) (bits float64) {
 // to be in no random key by chance.
 var (
 	placeholders = []string{
-		"changeme", "changeit", "placeholder", "replaceme", "replacethis", "yoursecret", "yourpassword", "yourkey", "randombytes",
+		"changeme", "changeit", "changethis", "pleasechange", "placeholder", "replaceme", "replacethis", "fillmein", "fillthisin",
+		"inserthere", "yoursecret", "yourpassword", "yourkey", "chooseapassword", "examplepassword", "todotodo", "randombytes",
 	}
 	weakPasswords = []string{"example", "secret", "password", "passwort", "default"}
 	commonWords   = append([]string{"millrace"}, weakPasswords...)
@@ -112,12 +113,16 @@ func letters(s string) string {
 	}, s)
 }
 
-// placeholderPassword reports whether a password is one that stands in examples to be replaced. Other than a key, a good password may
-// have such a word in it.
+// placeholderPassword reports whether a password is one that stands in examples to be replaced, or the name of the product with digits.
+// Digits that are commonly written for letters are read as these.
 func placeholderPassword(password string) bool {
 	p := letters(password)
-	return slices.Contains(placeholders, p) || slices.Contains(published, p) || strings.HasPrefix(p, "changeme")
+	plain := digitsAsLetters.Replace(p)
+	return slices.Contains(published, p) || mentions(p, placeholders) || mentions(plain, placeholders) ||
+		strings.Trim(strings.TrimPrefix(p, "millrace"), "0123456789") == "" && p != ""
 }
+
+var digitsAsLetters = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t")
 
 // errPlaceholder is about the password of a URL.
 var errPlaceholder = errors.New("its password is a placeholder from an example, which anybody can look up; " +

@@ -114,3 +114,20 @@ func TestEnvironmentExampleContainsNoSecrets(t *testing.T) {
 		require.True(t, strings.HasPrefix(used[2], ":?"), "compose takes an empty %s", used[1])
 	}
 }
+
+func TestPlaceholdersOfAnySpellingAreRefusedAsAdminPassword(t *testing.T) {
+	t.Parallel()
+	for _, password := range []string{
+		"please-change", "replace_me_1", "fill_me_in", "insert here", "choose a password", "example-password", "todo-todo", "ch4ngeme",
+		"millrace", "millrace123", "Change_this!",
+	} {
+		s := usual()
+		s.AdminPassword = password
+		_, err := s.Parse(services)
+		require.ErrorContains(t, err, "MILLRACE_ADMIN_PASSWORD: ", password)
+	}
+	s := usual()
+	s.AdminPassword = "a millrace turns the old wheel"
+	_, err := s.Parse(services)
+	require.NoError(t, err)
+}

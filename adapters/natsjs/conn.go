@@ -50,6 +50,8 @@ type Conn struct {
 
 	differing map[string]comparison // by stream or durable
 	unfit     sync.Map              // durables that must not be read, by stream and name
+	// passedOver are the differences of durables that read less than they must for a while, by stream and name.
+	passedOver sync.Map
 }
 
 // Connect makes a connection. It fails only for a configuration that can never work: while no server answers, it keeps trying in

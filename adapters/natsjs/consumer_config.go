@@ -70,6 +70,7 @@ func (c *Conn) correct(ctx context.Context, stream string, have *jetstream.Consu
 ) {
 	var refused error
 	found := c.compare(have, want)
+	passedOver, narrow := narrowed(have, want)
 	if merged := mergeConsumer(have.Config, want); len(found) > 0 {
 		changed, err := c.updateConsumer(ctx, stream, merged)
 		if ctx.Err() != nil {
@@ -77,6 +78,9 @@ func (c *Conn) correct(ctx context.Context, stream string, have *jetstream.Consu
 		}
 		if refused = err; err == nil {
 			have, found = changed, c.compare(changed, want)
+		}
+		if narrow {
+			c.passedOver.Store(stream+"."+want.Durable, passedOver)
 		}
 	}
 	c.noteConsumer(ctx, stream, want.Durable, found, refused)
@@ -97,8 +101,45 @@ func (c *Conn) compare(have *jetstream.ConsumerInfo, want jetstream.ConsumerConf
 	return consumerDifferences(have.Config, want, have.Paused, c.nc.MaxPayload()+deliveryOverhead)
 }
 
+// narrowed reports whether the durable, while it read, took less than it must. What it passed over then does not come by itself once its
+// filter is right again: that stays told until the durable is made anew.
+func narrowed(have *jetstream.ConsumerInfo, want jetstream.ConsumerConfig) (d difference, narrow bool) {
+	was, wanted := filtersOf(have.Config), filtersOf(want)
+	covered := len(was) == 0 || !slices.ContainsFunc(wanted, func(subject string) bool {
+		return !slices.ContainsFunc(was, func(filter string) bool { return covers(filter, subject) })
+	})
+	if covered || have.Delivered.Stream == 0 {
+		return difference{}, false
+	}
+	return difference{field: "filter_subject (messages may have been passed over)", was: was, want: wanted}, true
+}
+
+func filtersOf(c jetstream.ConsumerConfig) []string {
+	if c.FilterSubject != "" {
+		return []string{c.FilterSubject}
+	}
+	return c.FilterSubjects
+}
+
+// covers reports whether a filter takes every subject that the pattern stands for.
+func covers(filter, pattern string) bool {
+	want := strings.Split(pattern, ".")
+	for i, token := range strings.Split(filter, ".") {
+		switch {
+		case token == ">":
+			return len(want) > i
+		case i >= len(want) || want[i] == ">" || token != "*" && token != want[i]:
+			return false
+		}
+	}
+	return strings.Count(filter, ".") == strings.Count(pattern, ".")
+}
+
 // noteConsumer keeps what is left of a durable's differences, and whether it may be read.
 func (c *Conn) noteConsumer(ctx context.Context, stream, name string, found comparison, refused error) {
+	if d, ok := c.passedOver.Load(stream + "." + name); ok {
+		found = append(found, d.(difference)) //nolint:forcetypeassert // only differences are stored
+	}
 	c.unfit.Store(stream+"."+name, found.loses())
 	advice := "stop the service, delete the durable (nats consumer rm " + stream + " " + name +
 		") and start it: it is made as it must be and delivers from the first message, and repeats change nothing"

@@ -117,6 +117,7 @@ func (c *Conn) make(ctx context.Context, stream string, want jetstream.ConsumerC
 	if err != nil {
 		return want, err
 	}
+	c.passedOver.Delete(stream + "." + want.Durable) // it delivers from the first message
 	c.noteConsumer(ctx, stream, want.Durable, c.compare(made.CachedInfo(), want), nil)
 	return made.CachedInfo().Config, nil
 }
