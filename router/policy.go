@@ -28,7 +28,7 @@ func decide(err error) decision {
 		return redeliver
 	case fault.Unavailable, fault.Unknown:
 		return pauseConsumers
-	case fault.Internal, fault.NotFound, fault.Conflict, fault.Precondition, fault.Exhausted:
+	case fault.Internal, fault.NotFound, fault.Conflict, fault.Precondition, fault.Exhausted, fault.TooSlow:
 		return tryAgain
 	}
 	return tryAgain

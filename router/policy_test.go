@@ -28,6 +28,7 @@ func TestPolicyDecidesByFaultKind(t *testing.T) {
 		fault.Unavailable:     pauseConsumers,
 		fault.Unknown:         pauseConsumers,
 		fault.Early:           redeliver,
+		fault.TooSlow:         tryAgain,
 	}
 	for kind, want := range decisions {
 		t.Run(kind.String(), func(t *testing.T) {
@@ -37,7 +38,7 @@ func TestPolicyDecidesByFaultKind(t *testing.T) {
 			require.Equal(t, want, decide(fmt.Errorf("wrapped: %w", err)))
 		})
 	}
-	require.Len(t, decisions, int(fault.Early)+1, "every kind has a decision")
+	require.Len(t, decisions, int(fault.TooSlow)+1, "every kind has a decision")
 	require.Equal(t, tryAgain, decide(errors.New("nobody classified it")))
 }
 

@@ -5,18 +5,34 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/adapters/sqldb"
+	"github.com/millrace/millrace/app/envelope"
 	"github.com/millrace/millrace/app/event"
 )
 
 const poisonColumns = `number, id, status, consumer, type, source, partition_key, event_id, subject, reason, attempts, round,
 	first_failed_at, last_failed_at, fingerprint, metadata, data, recorded_at`
 
-// StorePoison implements command.Tx.
+// StorePoison implements command.Tx. Data that the database server does not take is left out, and its absence is said: this is the last
+// place where the failure can be told.
 func (t tx) StorePoison(ctx context.Context, p event.Poison) error {
+	err := t.storePoison(ctx, p)
+	if !errors.Is(err, sqldb.ErrTooLarge) || len(p.Data) == 0 {
+		return err
+	}
+	p.Data, p.Metadata = nil, maps.Clone(p.Metadata)
+	if p.Metadata == nil {
+		p.Metadata = map[string]string{}
+	}
+	p.Metadata[envelope.MetaPoisonOmitted] = "payload"
+	return t.storePoison(ctx, p)
+}
+
+func (t tx) storePoison(ctx context.Context, p event.Poison) error {
 	metadata, err := encodeMetadata(p.Metadata)
 	if err != nil {
 		return err

@@ -16,6 +16,14 @@ import (
 // errRevoked refuses the token of a user who was deleted since it was issued.
 var errRevoked = fault.New(fault.Unauthenticated, "invalid_token", "The access token is not valid, or not any more.")
 
+// errAccessUnknown refuses every token: whether its user was deleted or demoted since cannot be told.
+var errAccessUnknown = fault.New(fault.Unavailable, "access_unknown",
+	"It cannot be checked at present whether the access token is still good. Nothing was changed; try again.")
+
+// accessFresh is how old the last good poll may be. With the pause between two polls it is less than the five seconds within which access
+// ends.
+const accessFresh = 4 * time.Second
+
 // accessSkew is how far the clock of a token's issuer may be ahead of the clock of a change: a token issued that soon after the change may
 // still say what was true before.
 const accessSkew = 2 * time.Second
@@ -23,14 +31,16 @@ const accessSkew = 2 * time.Second
 // Access knows whose rights changed lately: a token is good for a while, and what it says of its user may have ended since. A change is
 // written in the transaction that learned of it, polled by every process, and looked up in memory.
 //
-// While the database is away, what is known stays: the requests that ask need the same database.
+// It fails closed: where the changes could not be read for a while, every token is refused as Unavailable.
 type Access struct {
 	db    *DB
 	lasts time.Duration
 
-	mu    sync.RWMutex
-	known map[[16]byte]rights
-	seen  int64 // when the newest change that was read was noted, by the database's clock
+	reading sync.Mutex // one read of the changes at a time
+	mu      sync.RWMutex
+	known   map[[16]byte]rights
+	seen    int64     // when the newest change that was read was noted, by the database's clock
+	good    time.Time // when the last good read began
 }
 
 // rights are those of a user as they are now.
@@ -46,17 +56,18 @@ func NewAccess(db *DB, lasts time.Duration) *Access {
 }
 
 // Check gives p as it is now. A deleted user's token is refused with Unauthenticated, whenever it was issued; one from before the last
-// change of its user carries the role as it is now.
+// change of its user carries the role as it is now. The error is of kind Unavailable while the last good poll is too old to say.
 func (a *Access) Check(p principal.Principal) (principal.Principal, error) {
 	a.mu.RLock()
 	now, ok := a.known[p.UserID]
+	fresh := time.Since(a.good) < accessFresh
 	a.mu.RUnlock()
 	switch {
-	case !ok:
-		return p, nil
-	case now.deleted:
+	case ok && now.deleted:
 		return principal.Principal{}, errRevoked
-	case now.role != "" && !p.IssuedAt.After(now.since.Add(accessSkew)):
+	case !fresh:
+		return principal.Principal{}, errAccessUnknown
+	case ok && now.role != "" && !p.IssuedAt.After(now.since.Add(accessSkew)):
 		p.Role = now.role
 	}
 	return p, nil

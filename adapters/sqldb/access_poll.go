@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/millrace/millrace/app/principal"
@@ -15,33 +16,37 @@ const (
 	// accessOverlap is read again each time: a row becomes visible with its commit, which comes after its time. It is far above how
 	// long a transaction may take.
 	accessOverlap    = 30 * time.Second
-	accessReadAtMost = 3 * time.Second // a database that hangs is asked again on another connection
+	accessReadAtMost = 1500 * time.Millisecond // a database that hangs is asked again on another connection
 	// accessMargin is added to the life of a token before a change is forgotten, for clocks that differ.
 	accessMargin    = 15 * time.Minute
 	accessPurgeStep = 500
 )
 
-// Run polls until ctx ends.
+// Run polls until ctx ends. What is tidied meanwhile may wait for other writes; the polls do not.
 func (a *Access) Run(ctx context.Context) error {
-	poll, tidy := time.NewTicker(accessPollEvery), time.NewTicker(accessTidyEvery)
-	defer poll.Stop()
-	defer tidy.Stop()
-	failing := false
-	for {
-		var err error
+	var tidying sync.WaitGroup
+	defer tidying.Wait()
+	tidying.Go(func() { a.repeat(ctx, accessTidyEvery, "delete old changes", a.tidy) })
+	a.repeat(ctx, accessPollEvery, "read changes", a.Poll)
+	return nil
+}
+
+// repeat calls step again and again until ctx ends, and logs when it begins to fail and when it works again.
+func (a *Access) repeat(ctx context.Context, every time.Duration, work string, step func(context.Context) error) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for failing := false; ; {
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-poll.C:
-			err = a.Poll(ctx)
-		case <-tidy.C:
-			err = a.tidy(ctx)
+			return
+		case <-ticker.C:
 		}
+		err := step(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
-			a.db.log.WarnContext(ctx, "changes of access cannot be read; those that are known stay", "error", err)
+			a.db.log.WarnContext(ctx, "access changes: work failed and is repeated", "work", work, "error", err)
 		}
 		if failing && err == nil {
-			a.db.log.InfoContext(ctx, "changes of access can be read again")
+			a.db.log.InfoContext(ctx, "access changes: work succeeds again", "work", work)
 		}
 		failing = err != nil
 	}
@@ -49,18 +54,24 @@ func (a *Access) Run(ctx context.Context) error {
 
 // Load reads every change that a token may be older than, and forgets the others.
 func (a *Access) Load(ctx context.Context) error {
+	a.reading.Lock()
+	defer a.reading.Unlock()
+	began := time.Now()
 	changes, seen, err := a.read(ctx, a.db.dialect.now()+" - ?", (a.lasts + accessMargin).Microseconds())
 	if err != nil {
 		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.known, a.seen = changes, seen
+	a.known, a.seen, a.good = changes, seen, began
 	return nil
 }
 
 // Poll reads what was noted since the newest known change, and a while before it. It uses no clock of this process, which may have slept.
 func (a *Access) Poll(ctx context.Context) error {
+	a.reading.Lock()
+	defer a.reading.Unlock()
+	began := time.Now()
 	a.mu.RLock()
 	from := a.seen - accessOverlap.Microseconds()
 	a.mu.RUnlock()
@@ -71,7 +82,7 @@ func (a *Access) Poll(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	maps.Copy(a.known, changes)
-	a.seen = max(a.seen, seen)
+	a.seen, a.good = max(a.seen, seen), began
 	return nil
 }
 
@@ -79,7 +90,7 @@ func (a *Access) Poll(ctx context.Context) error {
 func (a *Access) read(ctx context.Context, from string, arg int64) (changes map[[16]byte]rights, seen int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, accessReadAtMost)
 	defer cancel()
-	rows, err := a.db.Query(ctx, "SELECT user_id, role, deleted, changed_at, noted_at FROM access_changes"+
+	rows, err := a.db.query(ctx, a.db.control, "SELECT user_id, role, deleted, changed_at, noted_at FROM access_changes"+
 		a.db.dialect.UseIndex("access_changes_noted")+" WHERE noted_at >= "+from, arg)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read changes of access: %w", err)

@@ -185,3 +185,61 @@ func TestEachProcessPollsAndKeepsWhatItKnows(t *testing.T) {
 		require.Empty(t, roleOf(t, a, id), "a database that is away gives nobody access again")
 	})
 }
+
+// Lists that are slow to read hold all readers; the changes of access are read on connections of their own.
+func TestAccessEndsWhileAllReadersAreBusy(t *testing.T) {
+	t.Parallel()
+	for dialect, url := range map[string]func(*testing.T) string{
+		"sqlite": func(*testing.T) string { return "sqlite:" }, "mysql": sqldbtest.MySQL,
+	} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			const readers = 4
+			db := sqldbtest.OpenConfig(t, sqldb.Config{URL: url(t), Readers: readers, QueryFor: time.Minute}, things)
+			a, id := loaded(t, db), uuid.New()
+			for range readers {
+				rows, err := db.Query(context.WithoutCancel(t.Context()), "SELECT 1 UNION ALL SELECT 2") //nolint:rowserrcheck // nobody reads them
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, rows.Close()) })
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- a.Run(ctx) }()
+			note(t, db, userAt(id, 2, principal.RoleUser), true)
+			require.Eventually(t, func() bool { return roleOf(t, a, id) == "" }, 5*time.Second, tick)
+			stop()
+			require.NoError(t, <-ended)
+		})
+	}
+}
+
+// Who may have been deleted in the meantime is not let in.
+func TestTokensAreRefusedWhileChangesOfAccessCannotBeRead(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, things, func(t *testing.T, db *sqldb.DB) {
+		rename := func(from, to string) {
+			require.NoError(t, db.Atomically(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+				_, err := tx.Exec(ctx, "ALTER TABLE "+from+" RENAME TO "+to)
+				return err
+			}))
+		}
+		a, id := loaded(t, db), uuid.New()
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.Run(ctx) }()
+		_, err := a.Check(admin(id, demotion))
+		require.NoError(t, err)
+		rename("access_changes", "access_changes_gone")
+		require.Eventually(t, func() bool {
+			p, err := a.Check(admin(id, demotion))
+			return fault.KindOf(err) == fault.Unavailable && p == principal.Principal{}
+		}, waitFor, tick)
+		rename("access_changes_gone", "access_changes")
+		require.Eventually(t, func() bool {
+			_, err := a.Check(admin(id, demotion))
+			return err == nil
+		}, waitFor, tick)
+		stop()
+		require.NoError(t, <-ended)
+	})
+}

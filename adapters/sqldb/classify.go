@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"modernc.org/sqlite"
@@ -20,28 +21,41 @@ import (
 // killed or ran into the server's time limit, a full table of locks.
 var mysqlAgain = []uint16{1213, 1205, 1020, 1317, 1969, 3024, 1206, 1614}
 
+// Numbers of a statement that ran into the server's time limit: MariaDB's and MySQL's.
+var mysqlTooSlow = []uint16{1969, 3024}
+
 // Numbers of a COMMIT that may have been cut off: an error during it, and statements that were killed or took too long.
 var mysqlInterrupted = []uint16{1180, 1181, 1105, 1317, 1969, 3024}
 
-// Numbers that say the server is going away, is full (of data or connections), or that it ended this connection.
+// Numbers that say the server is going away, is full (of data or connections), takes nothing from this account, or ended this connection.
 var mysqlAway = []uint16{
-	1021, 1040, 1044, 1045, 1047, 1049, 1053, 1077, 1078, 1079, 1114, 1129, 1152, 1158, 1159, 1160, 1161, 1203, 1290, 1836, 1927, 3169, 4031,
+	1021, 1040, 1044, 1045, 1047, 1049, 1053, 1077, 1078, 1079, 1114, 1129, 1142, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1820, 1862, 1927,
+	3032, 3118, 3169, 4031, 4151,
 }
 
-// Primary result codes of SQLite.
+// Numbers of a server that refuses a write because it is read-only, as the old primary is after a failover: by an option, by the session's
+// setting, a table, InnoDB, or its mode; and of one that could not replicate the write (binlog_format=STATEMENT). The statement was not
+// executed, and a COMMIT that is refused so was rolled back.
+var mysqlReadOnly = []uint16{1290, 1792, 1036, 1874, 1836, 1665}
+
+// Primary result codes of SQLite, and the extended ones of a sync that failed.
 const (
 	sqliteError      = 1
+	sqlitePerm       = 3
 	sqliteBusy       = 5
 	sqliteLocked     = 6
-	sqlitePerm       = 3
 	sqliteReadOnly   = 8
+	sqliteInterrupt  = 9
 	sqliteIOErr      = 10
+	sqliteCorrupt    = 11
 	sqliteFull       = 13
 	sqliteCantOpen   = 14
 	sqliteTooBig     = 18
 	sqliteConstraint = 19
 	sqliteMismatch   = 20
 	sqliteRange      = 25
+	sqliteFsync      = 10 | 4<<8
+	sqliteDirFsync   = 10 | 5<<8
 )
 
 // verdict is what an error of the driver means for the transaction that it came from.
@@ -50,7 +64,7 @@ type verdict int
 const (
 	fine      verdict = iota // the statement failed, the transaction stands
 	again                    // the transaction ended, and may run again
-	away                     // the connection ended, and the transaction with it
+	away                     // the connection ended or is of no use, and the transaction with it
 	destroyed                // the transaction ended, and there is no use in running it again
 )
 
@@ -60,17 +74,26 @@ func judge(err error) verdict {
 	if err == nil || errors.Is(err, sql.ErrNoRows) {
 		return fine
 	}
+	if _, ok := errors.AsType[*connectError](err); ok {
+		return away
+	}
+	if errors.Is(err, errPacketFull) {
+		return again
+	}
+	if _, ok := errors.AsType[*tooLargeError](err); ok {
+		return fine
+	}
 	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		switch {
 		case slices.Contains(mysqlAgain, e.Number):
 			return again
-		case slices.Contains(mysqlAway, e.Number):
+		case isAway(e), refusesWrites(e.Number), e.Number == netPacketTooLarge: // behind the last, the server hangs up
 			return away
 		}
 		return fine
 	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		switch e.Code() & 0xff {
+	if code := sqliteCode(err); code != 0 {
+		switch code & 0xff {
 		case sqliteError, sqliteConstraint, sqliteMismatch, sqliteRange, sqliteTooBig:
 			return fine
 		case sqliteBusy, sqliteLocked:
@@ -84,18 +107,53 @@ func judge(err error) verdict {
 	return destroyed
 }
 
+// numberOf is the number of MySQL's error, 0 where err is none.
+func numberOf(err error) uint16 {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return e.Number
+	}
+	return 0
+}
+
+// sqliteCode is the extended code of SQLite's error, 0 where err is none.
+func sqliteCode(err error) int {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code()
+	}
+	return 0
+}
+
+// refusesWrites reports whether the number is that of a server that takes no writes.
+func refusesWrites(number uint16) bool { return slices.Contains(mysqlReadOnly, number) }
+
+// isAway reports whether e says that the server, or the connection to it, is of no use now. Beside the known numbers these are the class of
+// connection errors of SQL's standard, and the numbers that only clients and proxies use: a proxy answers a statement with them where it
+// has lost the server behind it.
+func isAway(e *mysql.MySQLError) bool {
+	const (
+		firstOfClients, lastOfClients = 2000, 2999
+		firstOfProxies                = 9000
+	)
+	return slices.Contains(mysqlAway, e.Number) || e.Number >= firstOfClients && e.Number <= lastOfClients || e.Number >= firstOfProxies ||
+		strings.HasPrefix(string(e.SQLState[:]), "08") && e.Number != netPacketTooLarge
+}
+
 // lost reports whether err comes from a broken connection.
 func lost(err error) bool {
-	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, sql.ErrConnDone) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return true
+	for _, broken := range []error{
+		driver.ErrBadConn, mysql.ErrInvalidConn, mysql.ErrMalformPkt, mysql.ErrPktSync, mysql.ErrPktSyncMul, mysql.ErrBusyBuffer, sql.ErrConnDone,
+		io.EOF, io.ErrUnexpectedEOF, io.ErrShortWrite, net.ErrClosed,
+	} {
+		if errors.Is(err, broken) {
+			return true
+		}
 	}
 	_, ok := errors.AsType[net.Error](err)
 	return ok && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
-// classify gives a driver's error the fault kind that the rest of Millrace acts upon, where it says that the database is away or full.
-// Other errors stay as they are.
+// classify returns err with the fault kind that the rest of Millrace acts upon, where it says something about the database. Other errors
+// stay as they are.
 func classify(err error) error {
 	if err == nil {
 		return nil
@@ -103,17 +161,33 @@ func classify(err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
-	if full(err) {
-		return ErrFull.Because(err)
-	}
-	switch judge(err) {
-	case away, again:
-		return ErrAway.Because(err)
-	case destroyed:
-		if e, ok := errors.AsType[*sqlite.Error](err); ok && slices.Contains([]int{sqliteIOErr, sqliteCantOpen}, e.Code()&0xff) {
-			return ErrAway.Because(err)
-		}
-	case fine:
+	if e := condition(err); e != nil {
+		return e.Because(err)
 	}
 	return err
+}
+
+// condition is the fault that a driver's error stands for, nil where it is none of the database's own.
+func condition(err error) *fault.Error {
+	if _, connecting := errors.AsType[*connectError](err); connecting && sqliteCode(err) == 0 {
+		return ErrAway
+	}
+	switch number, code := numberOf(err), sqliteCode(err)&0xff; {
+	case full(err):
+		return ErrFull
+	case number == netPacketTooLarge, code == sqliteTooBig:
+		return ErrTooLarge
+	case refusesWrites(number), code == sqliteReadOnly, code == sqlitePerm:
+		return ErrReadOnly
+	case slices.Contains(mysqlTooSlow, number):
+		return ErrTooSlow
+	case code == sqliteIOErr, code == sqliteCorrupt:
+		return ErrDisk
+	case code == sqliteCantOpen:
+		return ErrAway
+	}
+	if v := judge(err); v == away || v == again {
+		return ErrAway
+	}
+	return nil
 }

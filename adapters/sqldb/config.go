@@ -31,6 +31,7 @@ type Config struct {
 	Readers  int           // connections that read; 8
 	GroupMax int           // closures that may share a transaction; 64
 	GroupFor time.Duration // how long a shared transaction takes in further closures; 20 ms
+	QueryFor time.Duration // the time limit of a query outside of a transaction, on SQLite; MySQL has its own of the same length; 8 s
 }
 
 func (c Config) withDefaults(d Dialect) Config {
@@ -41,6 +42,7 @@ func (c Config) withDefaults(d Dialect) Config {
 	c.Readers = cmp.Or(c.Readers, 8)
 	c.GroupMax = cmp.Or(c.GroupMax, 64)
 	c.GroupFor = cmp.Or(c.GroupFor, 20*time.Millisecond)
+	c.QueryFor = cmp.Or(c.QueryFor, 8*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -95,9 +97,11 @@ func mysqlConfig(raw, name string) (*mysql.Config, error) {
 	c.ClientFoundRows = true
 	c.InterpolateParams = true
 	c.ParseTime = false
-	c.Timeout = cmp.Or(c.Timeout, 5*time.Second)
+	c.Timeout = cmp.Or(c.Timeout, 2*time.Second)
 	c.ReadTimeout = cmp.Or(c.ReadTimeout, 10*time.Second)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
+	c.MaxAllowedPacket = 0 // is asked of the server
+	c.RejectReadOnly = false
 	c.Logger = quiet{}
 	if err := c.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
 		return nil, fmt.Errorf("set the charset: %w", err)
@@ -106,9 +110,14 @@ func mysqlConfig(raw, name string) (*mysql.Config, error) {
 		c.Params = map[string]string{}
 	}
 	c.Params["innodb_lock_wait_timeout"] = "5"
+	c.Params["sql_mode"] = "'" + sessionMode + "'"
 	c.Params["time_zone"] = "'+00:00'" // the lease goes by the server's clock, which must not jump with daylight saving
 	return c, nil
 }
+
+// sessionMode is the sql_mode of our sessions. Whatever the server's is, strings are quoted as the driver quotes them, read as they were
+// stored, and refused where they do not fit.
+const sessionMode = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
 
 func parseMySQL(raw string) (*mysql.Config, error) {
 	rest, ok := strings.CutPrefix(raw, "mysql://")

@@ -156,6 +156,10 @@ func (db *DB) separately(members []member) {
 	}
 }
 
+// refusedAttempts is how many new connections a closure tries while the server refuses writes: after a failover the first leads to the new
+// primary, or none does for a while.
+const refusedAttempts = 3
+
 // alone runs a closure in a transaction of its own, again and again while the database ends it for reasons that pass.
 func (db *DB) alone(j *job) (err error) {
 	began := time.Now()
@@ -169,6 +173,9 @@ func (db *DB) alone(j *job) (err error) {
 		var final bool
 		if final, err = db.attempt(j); final {
 			return err
+		}
+		if refusesWrites(numberOf(err)) && attempt+1 >= refusedAttempts {
+			break
 		}
 	}
 	return classify(err)

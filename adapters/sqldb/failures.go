@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -68,6 +69,16 @@ func failureID(e envelope.Envelope) uuid.UUID {
 // GiveUp implements router.Failures. An event whose predecessors are still missing gives ErrEarly and is not given up before its turn,
 // unless the gap is the reason. Nor is an event that was applied after all.
 func (f *Failures) GiveUp(ctx context.Context, failure inbox.Failure, count inbox.Count) error {
+	err := f.giveUp(ctx, failure, count, maxEntry)
+	if errors.Is(err, ErrTooLarge) { // perhaps for the very reason that the event is given up
+		err = f.giveUp(ctx, failure, count, 0)
+	}
+	return err
+}
+
+// giveUp leaves the payload out where the poison message would be larger than most: it stands in its stream, and that it failed must be
+// told all the same.
+func (f *Failures) giveUp(ctx context.Context, failure inbox.Failure, count inbox.Count, most int) error {
 	var put error
 	err := f.db.Atomically(ctx, func(ctx context.Context, tx *Tx) (err error) {
 		var open bool
@@ -83,7 +94,7 @@ func (f *Failures) GiveUp(ctx context.Context, failure inbox.Failure, count inbo
 			Metadata: poisonMetadata(id, failure, count), Payload: failure.Event.Data,
 		}
 		omitted := omitMetadata(entry.Metadata)
-		if entry.size() > maxEntry { // it stands in its stream; that it failed must be told all the same
+		if entry.size() > most {
 			entry.Payload, omitted = nil, append(omitted, "payload")
 		}
 		if len(omitted) > 0 {

@@ -42,8 +42,8 @@ func (db *DB) aside(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 
 // through takes fn through a transaction.
 func (d *door) through(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
-	if !d.ready.Load() {
-		return ErrAway
+	if err := d.usable(); err != nil {
+		return err
 	}
 	if ctx.Value(inside{}) == d.DB {
 		return errNested

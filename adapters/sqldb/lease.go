@@ -77,8 +77,8 @@ func (db *DB) single(ctx context.Context, query string, args ...any) (affected i
 		})
 		return affected, err
 	}
-	if !db.ready.Load() {
-		return 0, ErrAway
+	if err := db.usable(); err != nil {
+		return 0, err
 	}
 	result, err := db.readers.ExecContext(ctx, query, args...)
 	if err != nil {

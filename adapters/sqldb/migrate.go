@@ -36,6 +36,9 @@ func (db *DB) Migrate(ctx context.Context, migrations fs.FS) error {
 	}
 	db.ready.Store(true)
 	db.wakeTruncation(true) // of a process that was killed between an erasure and its truncation
+	if db.dialect == MySQL {
+		db.watching.Do(func() { db.writing.Go(db.watch) })
+	}
 	return nil
 }
 
@@ -99,7 +102,7 @@ func (db *DB) migrationPool(ctx context.Context) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := createDatabase(ctx, cfg); err != nil {
+	if err := db.createDatabase(ctx, cfg); err != nil {
 		return nil, err
 	}
 	cfg.ClientFoundRows, cfg.ParseTime = false, true // goose's lock counts changed rows and reads its times
@@ -111,8 +114,9 @@ func (db *DB) migrationPool(ctx context.Context) (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
-// createDatabase makes the database if it is missing. A user without the right to do so gets an error only in that case.
-func createDatabase(ctx context.Context, cfg *mysql.Config) error {
+// createDatabase makes the database if it is missing, on a server whose settings are looked at first. A user without the right to do so
+// gets an error only in that case.
+func (db *DB) createDatabase(ctx context.Context, cfg *mysql.Config) error {
 	server := cfg.Clone()
 	server.DBName = ""
 	connector, err := mysql.NewConnector(server)
@@ -121,6 +125,9 @@ func createDatabase(ctx context.Context, cfg *mysql.Config) error {
 	}
 	pool := sql.OpenDB(connector)
 	defer func() { _ = pool.Close() }()
+	if err := db.checkServer(ctx, pool); err != nil {
+		return err
+	}
 	var name string
 	err = pool.QueryRowContext(ctx, "SELECT schema_name FROM information_schema.schemata WHERE schema_name = ?", cfg.DBName).Scan(&name)
 	if err == nil {

@@ -5,13 +5,13 @@ package sqldb
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"modernc.org/sqlite"
@@ -25,27 +25,55 @@ var ErrClosed = fault.New(fault.Unavailable, "closing", "The service is shutting
 // ErrAway says that the database cannot be reached, or has not been migrated yet.
 var ErrAway = fault.New(fault.Unavailable, "database_away", "The database cannot be reached. Nothing was changed; try again.")
 
+// ErrReadOnly says that the database takes no writes: it is an old primary, or was made read-only.
+var ErrReadOnly = fault.New(fault.Unavailable, "database_read_only",
+	"The database is read-only at present. Nothing was changed; try again.")
+
+// ErrDisk says that the disk under the database reports errors.
+var ErrDisk = fault.New(fault.Unavailable, "database_disk",
+	"The disk of the database reports errors, or its file is damaged. Nothing was changed.")
+
+// ErrTooSlow says that a statement ran into its time limit. The same one would most likely do so again.
+var ErrTooSlow = fault.New(fault.TooSlow, "query_too_slow",
+	"The query takes too long and was ended. Nothing was changed; ask for less, or try again later.").After(time.Minute)
+
 // ErrOutcomeUnknown is what a caller gets when the connection broke while COMMIT was on its way.
 var ErrOutcomeUnknown = fault.New(fault.Unknown, "outcome_unknown",
 	"The connection to the database broke during the commit: the change may be stored or not. Look before trying again.")
 
 // DB is one service's database. It is safe for concurrent use.
 type DB struct {
-	cfg     Config
-	dialect Dialect
-	log     *slog.Logger
-	writers *sql.DB // SQLite: one connection. MySQL: autocommit is off, each transaction begins with its first statement
-	readers *sql.DB
-	ready   atomic.Bool
-	full    atomic.Int64 // when a write last found no room, in nanoseconds; 0: never
-	wake    chan struct{}
-	erased  chan struct{} // wakes the truncation of the write-ahead log
+	cfg      Config
+	dialect  Dialect
+	log      *slog.Logger
+	sessions *sessions // MySQL's
+	writers  *sql.DB   // SQLite: one connection. MySQL: autocommit is off, each transaction begins with its first statement
+	readers  *sql.DB
+	control  *sql.DB // for what must not wait for readers or writers: changes of access, and the health of the database
+	ready    atomic.Bool
+	trouble  trouble
+	hung     atomic.Bool // the server does not answer
+	probe    probe
+	wake     chan struct{}
+	erased   chan struct{} // wakes the truncation of the write-ahead log
 
 	front, side *door
 	closing     chan struct{}
 	once        sync.Once
 	writing     sync.WaitGroup
+	watching    sync.Once
+	told        sync.Once // of the server's settings
 }
+
+// controls is how many connections the control pool has: the watch, the changes of access, and a probe.
+const controls = 3
+
+// How long connections live. After a failover that nobody noticed they go on for no longer; idle ones are given back to servers that count
+// them.
+const (
+	connectionLife = 5 * time.Minute
+	connectionIdle = 30 * time.Second
+)
 
 // Open prepares the connections. It does not reach for a server, so it fails only for a wrong configuration; until Migrate has
 // succeeded every call answers ErrAway.
@@ -56,10 +84,12 @@ func Open(cfg Config) (*DB, error) {
 	}
 	cfg = cfg.withDefaults(dialect)
 	db := &DB{
-		cfg: cfg, dialect: dialect, log: cfg.Logger,
+		cfg: cfg, dialect: dialect, log: cfg.Logger, sessions: newSessions(),
 		wake: make(chan struct{}, 1), erased: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
+	writers := cfg.Writers
 	if dialect == MySQL {
+		writers++ // the side door's
 		err = db.openMySQL()
 	} else {
 		err = db.openSQLite()
@@ -67,14 +97,9 @@ func Open(cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	writers := cfg.Writers
-	if dialect == MySQL {
-		writers++ // the side door's
-	}
-	db.writers.SetMaxOpenConns(writers)
-	db.writers.SetMaxIdleConns(writers)
-	db.readers.SetMaxOpenConns(cfg.Readers)
-	db.readers.SetMaxIdleConns(cfg.Readers)
+	bound(db.writers, writers)
+	bound(db.readers, cfg.Readers)
+	bound(db.control, controls)
 	db.front = db.open(cfg.Writers)
 	db.side = db.front
 	if dialect == MySQL {
@@ -83,6 +108,13 @@ func Open(cfg Config) (*DB, error) {
 		db.writing.Go(db.truncateLog)
 	}
 	return db, nil
+}
+
+func bound(pool *sql.DB, connections int) {
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	pool.SetConnMaxLifetime(connectionLife)
+	pool.SetConnMaxIdleTime(connectionIdle)
 }
 
 // readerCache is the page cache of each reading connection, in KiB. It is small because a process with three services has many of them,
@@ -99,12 +131,17 @@ func (db *DB) openSQLite() error {
 		"_pragma=cache_size(-16000)", "_pragma=journal_size_limit(67108864)", secureDelete,
 	}
 	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + "?" + strings.Join(pragmas, "&")
-	if db.writers, err = sql.Open("sqlite", dsn); err != nil {
+	write, err := sqlite.NewConnector(dsn)
+	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
-	if db.readers, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)&_pragma=cache_size(-"+readerCache+")"); err != nil {
+	read, err := sqlite.NewConnector(dsn + "&_pragma=query_only(1)&_pragma=cache_size(-" + readerCache + ")")
+	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
+	limited := interruptible{read, db.cfg.QueryFor}
+	db.writers = sql.OpenDB(connector{write})
+	db.readers, db.control = sql.OpenDB(connector{limited}), sql.OpenDB(connector{limited})
 	return nil
 }
 
@@ -113,86 +150,89 @@ func (db *DB) openMySQL() error {
 	if err != nil {
 		return err
 	}
+	if cfg.DialFunc == nil {
+		cfg.DialFunc = db.sessions.dial
+	}
 	reading := cfg.Clone()
 	cfg.Params["autocommit"] = "0"
 	cfg.MultiStatements = true // a savepoint travels with the change that it guards
-	write, err := mysql.NewConnector(cfg)
-	if err != nil {
-		return fmt.Errorf("the database URL: %w", err)
+	if db.writers, err = db.pool(cfg); err != nil {
+		return err
 	}
-	read, err := mysql.NewConnector(reading)
-	if err != nil {
-		return fmt.Errorf("the database URL: %w", err)
+	if db.readers, err = db.pool(reading); err != nil {
+		return err
 	}
-	db.writers, db.readers = sql.OpenDB(readCommitted{write}), sql.OpenDB(readCommitted{read})
-	return nil
+	db.control, err = db.pool(reading)
+	return err
 }
 
-// readCommitted sets each new connection's isolation (the variable has two names among the servers, the statement has one) and
-// the server's limit for a statement, below the client's.
-type readCommitted struct{ driver.Connector }
-
-// Connect implements driver.Connector.
-func (c readCommitted) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
+// pool prepares connections of one kind to MySQL.
+func (db *DB) pool(cfg *mysql.Config) (*sql.DB, error) {
+	c, err := mysql.NewConnector(cfg)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the database URL: %w", err)
 	}
-	execer, ok := conn.(driver.ExecerContext)
-	if !ok {
-		return nil, errors.Join(errors.New("the driver cannot execute statements"), conn.Close())
-	}
-	if _, err := execer.ExecContext(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", nil); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	for _, limit := range []string{"max_statement_time = 8", "max_execution_time = 8000"} { // MariaDB's, MySQL's
-		_, err := execer.ExecContext(ctx, "SET SESSION "+limit, nil)
-		if e, ok := errors.AsType[*mysql.MySQLError](err); err != nil && (!ok || e.Number != unknownVariable) {
-			return nil, errors.Join(err, conn.Close())
-		}
-	}
-	return conn, nil
+	return sql.OpenDB(connector{sessionConnector{c, db.sessions, append([]string{isolation}, statementLimits...)}}), nil
 }
-
-const unknownVariable = 1193
 
 // Dialect says how statements must be written.
 func (db *DB) Dialect() Dialect { return db.dialect }
 
 // Ping reports whether the database answers, has been migrated and has its files; the error is ErrAway or that of Config.Intact.
 func (db *DB) Ping(ctx context.Context) error {
-	if !db.ready.Load() {
-		return ErrAway
+	if err := db.usable(); err != nil {
+		return err
 	}
 	if err := db.cfg.Intact(); err != nil {
 		return err
 	}
-	return classify(db.readers.PingContext(ctx))
+	if err := db.readers.PingContext(ctx); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return ErrAway.Because(err)
+		}
+		return classify(err)
+	}
+	return nil
+}
+
+// usable is the error of a database that was not migrated yet, or does not answer: nobody has to wait for it.
+func (db *DB) usable() error {
+	if !db.ready.Load() {
+		return ErrAway
+	}
+	if db.hung.Load() {
+		return ErrAway.Because(errHung)
+	}
+	return nil
 }
 
 // Close waits for the transactions that run, refuses the others with ErrClosed and closes the connections.
 func (db *DB) Close() error {
 	db.once.Do(func() { close(db.closing) })
 	db.writing.Wait()
-	return errors.Join(db.writers.Close(), db.readers.Close())
+	return errors.Join(db.writers.Close(), db.readers.Close(), db.control.Close())
 }
 
-// Query reads outside of a transaction. The caller closes the rows.
+// Query reads outside of a transaction, within the time limit of a query. The caller closes the rows.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
-	if !db.ready.Load() {
-		return nil, ErrAway
+	return db.query(ctx, db.readers, query, args...)
+}
+
+func (db *DB) query(ctx context.Context, pool *sql.DB, query string, args ...any) (*Rows, error) {
+	if err := db.usable(); err != nil {
+		return nil, err
 	}
-	rows, err := db.readers.QueryContext(ctx, query, args...) //nolint:sqlclosecheck,rowserrcheck // the caller does, through Rows
+	rows, err := pool.QueryContext(ctx, query, args...) //nolint:sqlclosecheck,rowserrcheck // the caller does, through Rows
 	if err != nil {
 		return nil, classify(err)
 	}
 	return &Rows{rows: rows, note: classify}, nil
 }
 
-// QueryRow reads one row outside of a transaction.
+// QueryRow reads one row outside of a transaction, within the time limit of a query.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
-	if !db.ready.Load() {
-		return &Row{err: ErrAway}
+	if err := db.usable(); err != nil {
+		return &Row{err: err}
 	}
 	return &Row{row: db.readers.QueryRowContext(ctx, query, args...), note: classify}
 }

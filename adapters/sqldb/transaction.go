@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/go-sql-driver/mysql"
-	"modernc.org/sqlite"
 )
 
 // errConnect says that there was no connection to begin a transaction on.
@@ -33,6 +32,9 @@ type transaction struct {
 // begin takes a connection and begins, for closures that share the transaction or for one alone. On MySQL the writers' autocommit is off
 // and the first statement begins: a round trip less.
 func (db *DB) begin(shared bool) (*transaction, error) {
+	if err := db.usable(); err != nil {
+		return nil, fmt.Errorf("%w: %w", errConnect, err)
+	}
 	conn, err := db.writers.Conn(context.Background())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errConnect, err)
@@ -131,18 +133,24 @@ func (t *transaction) ending(err error) (outcome, error) {
 }
 
 // outcomeOf reads the error of a COMMIT, or of outbox rows with a COMMIT behind them. A server that answers with an error has not
-// committed, unless it was interrupted in the middle of it; the driver's ErrBadConn means that nothing of the statement was sent.
+// committed, unless it was interrupted in the middle of it or says that it lost the connection; the driver's ErrBadConn means that nothing
+// of the statement was sent. SQLite has not committed either, unless it could not sync what it wrote.
 func outcomeOf(err error) outcome {
 	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
-		if slices.Contains(mysqlAway, e.Number) || slices.Contains(mysqlInterrupted, e.Number) {
+		refused := refusesWrites(e.Number) || e.Number == netPacketTooLarge || e.Number == tableFull
+		if !refused && (isAway(e) || slices.Contains(mysqlInterrupted, e.Number)) {
 			return unknown
 		}
 		return undone
 	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && slices.Contains([]int{sqliteBusy, sqliteLocked, sqliteFull}, e.Code()&0xff) {
+	if code := sqliteCode(err); code != 0 {
+		if code == sqliteFsync || code == sqliteDirFsync || code&0xff == sqliteCorrupt || code&0xff == sqliteInterrupt {
+			return unknown
+		}
 		return undone
 	}
-	if errors.Is(err, driver.ErrBadConn) {
+	_, tooLarge := errors.AsType[*tooLargeError](err)
+	if tooLarge || errors.Is(err, errPacketFull) || errors.Is(err, driver.ErrBadConn) {
 		return undone
 	}
 	return unknown
@@ -151,8 +159,14 @@ func outcomeOf(err error) outcome {
 // rollback ends the transaction and gives the connection back, or throws it away where it cannot be trusted any more.
 func (t *transaction) rollback() {
 	_, err := t.tx.conn.ExecContext(context.Background(), "ROLLBACK")
+	if judge(t.tx.ended) == away {
+		err = errors.Join(err, t.tx.ended) // also where the server would take a ROLLBACK, the connection is of no use
+	}
 	if t.tx.ended != nil && t.tx.dialect == SQLite {
 		err = nil // SQLite may have rolled back by itself; the connection is sound either way
+		if sqliteCode(t.tx.ended)&0xff == sqliteReadOnly {
+			err = t.tx.ended // one that was opened while the files could not be written stays read-only
+		}
 	}
 	t.close(err)
 }

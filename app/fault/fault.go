@@ -39,11 +39,13 @@ const (
 	Unknown
 	// Early is an event ahead of its predecessor: it is put back and is no failure.
 	Early
+	// TooSlow is a query that was ended by its time limit: nothing happened, and the same one would most likely end so again.
+	TooSlow
 )
 
 var kindNames = [...]string{
 	"internal", "malformed", "invalid", "unauthenticated", "forbidden", "not_found", "conflict", "precondition", "too_large",
-	"exhausted", "unavailable", "unknown", "early",
+	"exhausted", "unavailable", "unknown", "early", "too_slow",
 }
 
 // String gives the kind's name in snake_case.

@@ -62,6 +62,18 @@ var usual = []refusal{
 		status: http.StatusServiceUnavailable, code: "database_full",
 		detail: "The database has no room: its disk is full. Nothing was changed; try again once there is space.",
 	},
+	{
+		status: http.StatusServiceUnavailable, code: "database_read_only",
+		detail: "The database is read-only at present. Nothing was changed; try again.",
+	},
+	{
+		status: http.StatusServiceUnavailable, code: "database_disk",
+		detail: "The disk of the database reports errors, or its file is damaged. Nothing was changed.",
+	},
+	{
+		status: http.StatusServiceUnavailable, code: "query_too_slow",
+		detail: "The query takes too long and was ended. Nothing was changed; ask for less, or try again later.",
+	},
 	{status: http.StatusServiceUnavailable, code: "outcome_unknown", detail: unknownOutcome},
 }
 
@@ -71,6 +83,12 @@ func excess(op *huma.Operation) []refusal {
 		return []refusal{refusalOf(errReads), refusalOf(errReadsBusy), refusalOf(errUnread)}
 	}
 	return []refusal{refusalOf(errLimited.After(usualWait))}
+}
+
+// accessUnknown is said by whoever knows whose rights changed.
+var accessUnknown = refusal{
+	status: http.StatusServiceUnavailable, code: "access_unknown",
+	detail: "It cannot be checked at present whether the access token is still good. Nothing was changed; try again.",
 }
 
 // keysAway is said by whoever checks tokens.
@@ -108,7 +126,7 @@ func doors(op *huma.Operation) (refused []refusal) {
 	if !signedIn {
 		return nil
 	}
-	refused = append(refused, refusalOf(errNoToken), refusalOf(errBadToken), keysAway)
+	refused = append(refused, refusalOf(errNoToken), refusalOf(errBadToken), keysAway, accessUnknown)
 	if len(roles) > 0 {
 		refused = append(refused, refusalOf(errForbidden))
 	}

@@ -93,7 +93,7 @@ func statusOf(kind fault.Kind) int {
 		return http.StatusRequestEntityTooLarge
 	case fault.Exhausted:
 		return http.StatusTooManyRequests
-	case fault.Unavailable, fault.Unknown:
+	case fault.Unavailable, fault.Unknown, fault.TooSlow:
 		return http.StatusServiceUnavailable
 	case fault.Internal, fault.Early:
 		return http.StatusInternalServerError

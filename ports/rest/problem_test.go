@@ -22,7 +22,7 @@ func TestEachFaultKindHasItsStatus(t *testing.T) {
 	for kind, status := range map[fault.Kind]int{
 		fault.Malformed: 400, fault.Invalid: 422, fault.Unauthenticated: 401, fault.Forbidden: 403, fault.NotFound: 404,
 		fault.Conflict: 409, fault.Precondition: 412, fault.TooLarge: 413, fault.Exhausted: 429, fault.Unavailable: 503,
-		fault.Unknown: 503, fault.Internal: 500, fault.Early: 500,
+		fault.Unknown: 503, fault.Internal: 500, fault.Early: 500, fault.TooSlow: 503,
 	} {
 		t.Run(kind.String(), func(t *testing.T) {
 			t.Parallel()
