@@ -61,5 +61,5 @@ func remoteVerifier(url string, s *process.Service) *jwks.Verifier {
 	s.Checks = append(s.Checks,
 		rest.Check{Name: s.Name + "_keys", Need: rest.Required, Probe: keys.Ready},
 		rest.Check{Name: s.Name + "_keys_fresh", Need: rest.Degrades, Probe: keys.Fresh})
-	return jwks.NewVerifier(keys, time.Now)
+	return jwks.NewVerifier(keys, time.Now, jwks.WithLogger(s.Logger))
 }

@@ -83,6 +83,6 @@ func NewUserService(r Runtime, http userhttp.Handlers, keys *jwks.Keyring, admin
 	s.Workers = append(s.Workers, lifecycle.Worker{Name: "key rotation", Run: keys.Run})
 	s.Routes = func(api huma.API) { userhttp.Register(api, http) }
 	s.Prepare = append(s.Prepare, openKeys(keys), admin.prepare)
-	s.Verifier = jwks.NewVerifier(keys, time.Now)
+	s.Verifier = jwks.NewVerifier(keys, time.Now, jwks.WithLogger(s.Logger))
 	return s, nil
 }

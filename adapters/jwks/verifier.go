@@ -8,7 +8,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,8 +24,15 @@ import (
 // errToken refuses a token; the reason behind it is for the log alone.
 var errToken = fault.New(fault.Unauthenticated, "invalid_token", "The access token is not valid, or not any more.")
 
-// leeway is how far the clocks of two machines may be apart.
+// leeway is how far the clocks of two machines may be apart where a token ends.
 const leeway = 2 * time.Second
+
+// ahead is how far the clock of a token's issuer may be ahead. It is more than leeway, because a token from the future gives nobody more
+// than one from now, and refusing it would lock everybody out; from leeway on it is logged.
+const ahead = 30 * time.Second
+
+// tellEvery is how often a clock that is ahead is logged.
+const tellEvery = time.Minute
 
 // Verifier checks access tokens. It remembers good ones until they end, because checking a signature costs more than the rest of a
 // request's edge together.
@@ -31,11 +40,23 @@ type Verifier struct {
 	keys  KeySource
 	now   func() time.Time
 	cache *tokenCache
+	log   *slog.Logger
+	told  atomic.Int64 // when a clock that is ahead was last logged, in nanoseconds
 }
 
+// Option changes a Verifier.
+type Option func(*Verifier)
+
+// WithLogger has the verifier log when the clock of the tokens' issuer is ahead.
+func WithLogger(log *slog.Logger) Option { return func(v *Verifier) { v.log = log } }
+
 // NewVerifier returns a verifier with the keys of source.
-func NewVerifier(source KeySource, now func() time.Time) *Verifier {
-	return &Verifier{keys: source, now: now, cache: newTokenCache(cachedTokens)}
+func NewVerifier(source KeySource, now func() time.Time, options ...Option) *Verifier {
+	v := &Verifier{keys: source, now: now, cache: newTokenCache(cachedTokens), log: slog.New(slog.DiscardHandler)}
+	for _, o := range options {
+		o(v)
+	}
+	return v
 }
 
 // Verify tells whose token it is. The error is of kind Unauthenticated, or Unavailable where the keys cannot be had.
@@ -135,9 +156,15 @@ func (v *Verifier) claims(payload []byte) (principal.Principal, time.Time, error
 	claims, err := jwt.Parse(payload, jwt.WithVerify(false), jwt.WithValidate(true),
 		jwt.WithIssuer(issuer), jwt.WithAudience(audience),
 		jwt.WithRequiredClaim(jwt.ExpirationKey), jwt.WithRequiredClaim(jwt.IssuedAtKey),
-		jwt.WithClock(jwt.ClockFunc(v.now)), jwt.WithAcceptableSkew(leeway))
+		jwt.WithClock(jwt.ClockFunc(v.now)), jwt.WithAcceptableSkew(ahead))
+	if errors.Is(err, jwt.InvalidIssuedAtError()) {
+		v.tellClock(payload)
+	}
 	if err != nil {
 		return p, time.Time{}, err
+	}
+	if expires, _ := claims.Expiration(); !v.now().Before(expires.Add(leeway)) {
+		return p, time.Time{}, errors.New("has expired")
 	}
 	var role, subject string
 	if err := claims.Get(claimRole, &role); err != nil {
@@ -162,6 +189,25 @@ func (v *Verifier) claims(payload []byte) (principal.Principal, time.Time, error
 	}
 	issued, _ := claims.IssuedAt()
 	p.IssuedAt = issued.UTC()
+	if issued.Sub(v.now()) > leeway {
+		v.tellClock(payload)
+	}
 	expires, _ := claims.Expiration()
 	return p, expires, nil
+}
+
+// tellClock logs, once a while, that the clock of the tokens' issuer is ahead of the one here, or this one behind. The payload is signed.
+func (v *Verifier) tellClock(payload []byte) {
+	claims, err := jwt.ParseInsecure(payload)
+	if err != nil {
+		return
+	}
+	issued, _ := claims.IssuedAt()
+	now := v.now()
+	last := v.told.Load()
+	if now.Sub(time.Unix(0, last)) < tellEvery || !v.told.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	v.log.Warn("access tokens are issued in the future: the clock of the user service is ahead of this one, or this one is behind",
+		"ahead", issued.Sub(now).Round(time.Second).String(), "refused_from", ahead.String(), "advice", "synchronise the clocks (NTP)")
 }

@@ -1,9 +1,12 @@
 package jwks_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"log/slog"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -71,6 +74,7 @@ func TestRefusals(t *testing.T) {
 		"no audience":                  {forge(t, private, key, drop("aud")), false},
 		"expired":                      {forge(t, private, key, set("exp", now.Add(-6*time.Second).Unix())), false},
 		"never expires":                {forge(t, private, key, drop("exp")), false},
+		"issued by a clock ahead":      {forge(t, private, key, set("iat", now.Add(29*time.Second).Unix())), true},
 		"issued in the future":         {forge(t, private, key, set("iat", now.Add(time.Minute).Unix())), false},
 		"issued at no time":            {forge(t, private, key, drop("iat")), false},
 		"not valid yet":                {forge(t, private, key, set("nbf", now.Add(time.Minute).Unix())), false},
@@ -103,6 +107,34 @@ func TestRefusals(t *testing.T) {
 				require.Equal(t, fault.Unauthenticated, fault.KindOf(err), "%v", err)
 				require.Zero(t, got)
 			}
+		})
+	}
+}
+
+func TestClockOfTheIssuerThatIsAheadIsLoggedOnceAWhile(t *testing.T) {
+	t.Parallel()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		ahead  time.Duration
+		logged int
+	}{"not at all": {0, 0}, "a little": {time.Second, 0}, "more": {20 * time.Second, 2}, "too much": {time.Minute, 2}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			clock := newClock()
+			v := jwks.NewVerifier(&source{id: "k", key: public}, clock.now, jwks.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+			for range 2 {
+				for n := range 5 {
+					iat := clock.now().Add(c.ahead).Unix()
+					_, _ = v.Verify(t.Context(), forge(t, private, header{Kid: "k"}, func(claims map[string]any) {
+						claims["iat"], claims["sid"] = iat, strconv.Itoa(n)
+					}))
+				}
+				clock.pass(2 * time.Minute)
+			}
+			require.Equal(t, c.logged, strings.Count(log.String(), "issued in the future"), log.String())
+			require.Equal(t, c.logged, strings.Count(log.String(), "ahead="+c.ahead.String()))
 		})
 	}
 }
