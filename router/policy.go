@@ -62,7 +62,8 @@ func earlyDelay(err error, n int) time.Duration {
 	if !ok {
 		return backoff.Exponential(earlyMin, earlyMax, n)
 	}
-	return backoff.Exponential(earlyMin, earlyMax-maxMissingDelay, n) + time.Duration(min(e.Ahead(), int64(maxMissingDelay/delayPerMissing)))*delayPerMissing
+	missing := time.Duration(min(e.Ahead(), int64(maxMissingDelay/delayPerMissing)))
+	return backoff.Exponential(earlyMin, earlyMax-maxMissingDelay, n) + missing*delayPerMissing
 }
 
 // lateRetry returns the delay before the redelivery of an event that failed attempts times in this round, or false if it is to be given up.

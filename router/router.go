@@ -72,7 +72,7 @@ func (r *Router) AddConsumer(
 	case r.cfg.Failures == nil && !c.neverPoison:
 		return fmt.Errorf("router: Config.Failures is nil: consumer %q could not give up; set it, or make the consumer NeverPoison", name)
 	case slices.ContainsFunc(topics, isRequeued) && (!r.cfg.Requeued.Usable() || c.neverPoison):
-		return fmt.Errorf("router: consumer %q reads requeued messages and needs the key that verifies them, Config.Requeued, and may not be NeverPoison", name)
+		return fmt.Errorf("router: consumer %q reads requeued messages: it needs the key in Config.Requeued and may not be NeverPoison", name)
 	}
 	s := newDrainingSubscriber(sub, r.cfg.Logger.With("consumer", name), r.closing)
 	r.sources = append(r.sources, s)

@@ -81,7 +81,10 @@ func withRouter(t *testing.T, handle message.NoPublishHandlerFunc, body func(t *
 
 func newFixture(t *testing.T, cfg Config) *fixture {
 	t.Helper()
-	r := &fixture{subscriber: newFakeSubscriber(), failures: newFakeFailures(), registry: prometheus.NewRegistry(), log: &logBuffer{}, end: make(chan error, 1)}
+	r := &fixture{
+		subscriber: newFakeSubscriber(), failures: newFakeFailures(), registry: prometheus.NewRegistry(), log: &logBuffer{},
+		end: make(chan error, 1),
+	}
 	cfg.Service, cfg.Failures, cfg.Metrics, cfg.Requeued = "order", r.failures, r.registry, requeueKey
 	cfg.Types = []string{contract.TypeUserCreated}
 	cfg.Logger = slog.New(slog.NewTextHandler(r.log, nil))

@@ -26,7 +26,9 @@ type ackWriter struct {
 }
 
 func newAckWriter(r *Relay, t *leaseTerm) *ackWriter {
-	return &ackWriter{relay: r, lease: t, acked: newUnboundedQueue[ackedRow](), stored: newUnboundedQueue[int64](), finished: make(chan struct{})}
+	return &ackWriter{
+		relay: r, lease: t, acked: newUnboundedQueue[ackedRow](), stored: newUnboundedQueue[int64](), finished: make(chan struct{}),
+	}
 }
 
 // start begins to store. It stops when everything is stored after finish, or when the lease term or ctx ends, and then closes the channel

@@ -15,7 +15,9 @@ type failureLog struct {
 }
 
 func (f *failureLog) add(log *slog.Logger, err error, now time.Time) {
-	f.connectionSuspect = f.connectionSuspect || fault.KindOf(err) != fault.Invalid // what the broker refuses for good says nothing of the connection
+	if fault.KindOf(err) != fault.Invalid { // a message that the broker rejects for good says nothing about the connection
+		f.connectionSuspect = true
+	}
 	f.suppressed++
 	if now.Sub(f.lastLine) < time.Second {
 		return

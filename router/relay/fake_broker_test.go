@@ -46,7 +46,9 @@ const (
 )
 
 func newFakeBroker() *fakeBroker {
-	return &fakeBroker{latency: time.Millisecond, refusal: errNoAck, sequences: map[string]int{}, sends: map[string]int{}, acks: map[string]bool{}}
+	return &fakeBroker{
+		latency: time.Millisecond, refusal: errNoAck, sequences: map[string]int{}, sends: map[string]int{}, acks: map[string]bool{},
+	}
 }
 
 func (b *fakeBroker) PublishAsync(topic string, msg *message.Message, done func(uint64, error)) {

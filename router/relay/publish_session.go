@@ -12,8 +12,8 @@ import (
 	"github.com/millrace/millrace/app/outbox"
 )
 
-// publishSession is a time of publishing by one holder over one connection. What it knows dies with it, except for the keys that keep failing.
-// Before the next one begins, no outcome is awaited any more, all marks are stored, and the broker's tail was compared.
+// publishSession publishes for one lease holder over one connection. Its state is dropped at its end, except for the keys that keep
+// failing. Before the next session begins, no outcome is awaited any more, all acknowledgements are stored, and the tail is reconciled.
 type publishSession struct {
 	*Relay
 
@@ -44,7 +44,9 @@ type result struct {
 	err            error
 }
 
-func newPublishSession(r *Relay, t *leaseTerm, known map[string]*failingKey, breakers breakers, held map[string]outbox.Published) *publishSession {
+func newPublishSession(
+	r *Relay, t *leaseTerm, known map[string]*failingKey, breakers breakers, held map[string]outbox.Published,
+) *publishSession {
 	began := r.cfg.Now()
 	w := newInFlightTracker(r.cfg.MaxInFlight, known)
 	w.breakers = breakers
@@ -156,8 +158,8 @@ func (s *publishSession) fillInFlight() {
 // maxScanInterval is the greatest distance between two passes while rows keep coming.
 const maxScanInterval = 25 * time.Millisecond
 
-// minScanInterval is how long after a pass the next may begin: a millisecond for each row that it took. A row that comes alone is published at
-// once; under load one read serves many, and rows whose marks are on their way are not read again and again.
+// minScanInterval returns the least time between the starts of two scans: a millisecond for each row that the last one admitted. A single
+// row is published at once; under load, one read serves many rows, and rows whose acknowledgements are being stored are not read again.
 func (s *publishSession) minScanInterval() time.Duration {
 	return max(s.cfg.MinScanInterval, min(time.Duration(s.published)*time.Millisecond, maxScanInterval))
 }

@@ -79,8 +79,8 @@ func (r *Relay) purgeStep(ctx context.Context, t *leaseTerm) (deleted int64, err
 	return deleted, err
 }
 
-// onlyHeld returns those of rows that the broker still has, without waiting for its tail to be compared: a stream loses messages at its end, so
-// one that has the row with the highest place has the others.
+// onlyHeld returns those of rows that the broker still has, without a reconciled tail: a stream loses messages at its end, so if it has the
+// row with the highest sequence, it has the others.
 func (r *Relay) onlyHeld(ctx context.Context, t *leaseTerm, rows []outbox.Published) (held []outbox.Published, err error) {
 	highest := map[string]outbox.Published{}
 	for _, row := range rows {

@@ -1,3 +1,5 @@
+// Package relay publishes the outbox of a service: of all relays of a service, the one that holds the lease reads the rows, publishes them,
+// and stores the acknowledgements of the broker.
 package relay
 
 import (
