@@ -13,9 +13,10 @@ import (
 
 // ErrUnsigned is why a message on a requeue subject is given up without being handled. Otherwise, whoever may publish there could
 // impersonate every service.
-var ErrUnsigned = fault.New(fault.Invalid, "unsigned", "The message was published on a requeue subject without the event service's signature. "+
-	"If the services have different values of MILLRACE_SECRET_KEY, set the same one everywhere and requeue this message. "+
-	"Otherwise it was forged: discard it, and change the broker password of the event service.")
+var ErrUnsigned = fault.New(fault.Invalid, "unsigned",
+	"The message was published on a requeue subject without the event service's signature. "+
+		"If the services have different values of MILLRACE_SECRET_KEY, set the same one everywhere and requeue this message. "+
+		"Otherwise it was forged: discard it, and change the broker password of the event service.")
 
 // unsignedNamespace is the UUID namespace of the IDs under which unsigned messages are given up.
 var unsignedNamespace = uuid.MustParse("b1c2a5de-90a4-5b57-8c5a-6f1f0f4f2a31")
