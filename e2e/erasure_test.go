@@ -59,8 +59,8 @@ func (n *node) placeWithNote(token, note, key string) (id string) {
 	return idOf(n.t, a)
 }
 
-// A user does whatever leaves personal data behind, beside others who stay, and deletes the account. Then all files of the process are read,
-// while it runs and after it has stopped.
+// A user does whatever leaves personal data behind, beside others who stay, and deletes the account. Then all files of the running process
+// are read: databases, their write-ahead logs, the broker's store.
 func TestDeletionErasesPersonalDataFromTheFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
