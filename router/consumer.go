@@ -13,6 +13,7 @@ type consumer struct {
 	breaker     *circuitBreaker
 	metrics     *metrics
 	closing     <-chan struct{}
+	unstored    repeatedLog // of failures that could not be stored
 }
 
 // ConsumerOption configures one consumer.

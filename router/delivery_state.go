@@ -36,6 +36,7 @@ type deliveryState struct {
 	attempts int     // in this delivery
 	total    int     // in this round, once they were counted
 	outcome  outcome // set by handleFailure
+	unstored bool    // the failure could not be stored, which was logged
 }
 
 type stateKey struct{}

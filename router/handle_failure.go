@@ -118,7 +118,9 @@ func (c *consumer) handleBookkeepingError(ctx context.Context, h *deliveryState,
 		c.breaker.trip(ctx, err)
 		h.redeliver(paused, backoff.Exponential(pauseMin, pauseMax, h.delivery.Count))
 	default:
-		c.cfg.Logger.ErrorContext(ctx, "failed attempt could not be stored", "consumer", c.name, "event_id", h.event.ID, "error", err)
+		h.unstored = true
+		log := c.cfg.Logger.With("consumer", c.name, "event_id", h.event.ID)
+		c.unstored.error(ctx, log, c.cfg.Now(), "failed attempt could not be stored", err)
 		h.redeliver(failed, backoff.Exponential(earlyMin, neverPoisonMax, h.delivery.Count))
 	}
 }

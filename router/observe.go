@@ -28,7 +28,7 @@ func (c *consumer) observe(next message.HandlerFunc) message.HandlerFunc {
 			log.LogAttrs(ctx, slog.LevelInfo, "event handled", append(c.attributes(msg, h), slog.Duration("took", took))...)
 			return nil, nil
 		}
-		if at := level(h.outcome); log.Enabled(ctx, at) {
+		if at := level(h); log.Enabled(ctx, at) {
 			reason, _ := describe(err)
 			log.LogAttrs(ctx, at, "message not handled", append(c.attributes(msg, h),
 				slog.String("outcome", string(h.outcome)),
@@ -56,9 +56,13 @@ func (c *consumer) attributes(msg *message.Message, h *deliveryState) []slog.Att
 	}
 }
 
-// level returns the level at which a delivery that was not handled is logged: debug unless an attempt failed.
-func level(o outcome) slog.Level {
-	switch o {
+// level returns the level at which a delivery that was not handled is logged: debug unless an attempt failed. Where failures cannot be
+// stored, that is logged, and not each message.
+func level(h *deliveryState) slog.Level {
+	if h.unstored {
+		return slog.LevelDebug
+	}
+	switch h.outcome {
 	case poisoned:
 		return slog.LevelError
 	case failed:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -404,6 +405,24 @@ func TestMessageWhoseFailureCannotBeStoredIsRedelivered(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A database that refuses everything for a reason that nobody knows is told once a while, not with each message.
+func TestFailuresThatCannotBeStoredDoNotFloodTheLog(t *testing.T) {
+	t.Parallel()
+	handle := func(*message.Message) error { return errors.New("nobody knows this error") }
+	withRouter(t, handle, func(t *testing.T, r *fixture) {
+		r.failures.set(errors.New("nor this"), nil)
+		const messages = 100
+		for n := range messages {
+			r.subscriber.send(fmt.Sprintf("00000000-0000-7000-8000-%012d", n), nil, "{}")
+		}
+		<-time.After(time.Minute)
+		lines := strings.Count(r.log.String(), "level=ERROR") + strings.Count(r.log.String(), "level=WARN")
+		require.Positive(t, lines)
+		require.Less(t, lines, 20)
+		require.Contains(t, r.log.String(), "not_logged=")
+	})
 }
 
 func TestGivingUpBeforeThePredecessorIsRedeliveredAsEarly(t *testing.T) {
