@@ -169,6 +169,9 @@ func classify(err error) error {
 
 // condition is the fault that a driver's error stands for, nil where it is none of the database's own.
 func condition(err error) *fault.Error {
+	if err == nil {
+		return nil
+	}
 	if _, connecting := errors.AsType[*connectError](err); connecting && sqliteCode(err) == 0 {
 		return ErrAway
 	}

@@ -91,6 +91,7 @@ func TestFirstWriteAfterAFailoverIsOnTheNewPrimary(t *testing.T) {
 		t.Run(strconv.Itoa(int(number)), func(t *testing.T) {
 			t.Parallel()
 			db, p := behindProxy(t, sqldb.Config{})
+			require.NoError(t, db.Writable(t.Context()))
 			p.Follow(sqldbtest.Rules{Statement: writing(sqldbtest.Refusal{Number: number, Message: "read-only"})})
 			p.Cut() // what is connected from now on is connected to the old primary
 			err := db.Atomically(t.Context(), insert(1))

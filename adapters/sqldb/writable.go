@@ -46,8 +46,15 @@ func (t *trouble) recent() error {
 	return nil
 }
 
-// remember keeps what err says about all writes.
-func (db *DB) remember(err error) { db.trouble.remember(err) }
+// remember keeps what err says about all writes. Where they are refused, the last probe says nothing any more.
+func (db *DB) remember(err error) {
+	db.trouble.remember(err)
+	if e := condition(err); e == ErrReadOnly || e == ErrDisk {
+		db.probe.mu.Lock()
+		defer db.probe.mu.Unlock()
+		db.probe.at = time.Time{}
+	}
+}
 
 // full reports whether err says that there is no room.
 func full(err error) bool {
@@ -124,7 +131,8 @@ func (db *DB) startProbe() <-chan struct{} {
 func (db *DB) writeProbe() error {
 	ctx, cancel := context.WithTimeout(context.Background(), attemptsFor)
 	defer cancel()
-	query := "INSERT INTO write_probe (id, written_at) VALUES (1, " + db.dialect.now() + ") " + db.dialect.Upsert("id", "written_at") //nolint:gosec // of constants
+	query := "INSERT INTO write_probe (id, written_at) VALUES (1, " + //nolint:gosec // of constants
+		db.dialect.now() + ") " + db.dialect.Upsert("id", "written_at")
 	var err error
 	if db.dialect == SQLite {
 		err = db.Atomically(ctx, func(ctx context.Context, tx *Tx) error {
