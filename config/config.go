@@ -215,7 +215,7 @@ func (s Settings) checkAdmin(found *problems) {
 	_, err := admin.CheckPassword("", s.AdminPassword)
 	switch e, ok := errors.AsType[*fault.Error](err); {
 	case s.AdminPassword == "": // it is drawn
-	case placeholderPassword(s.AdminPassword):
+	case placeholderPassword(s.AdminPassword), productName(s.AdminPassword):
 		found.add("MILLRACE_ADMIN_PASSWORD", "is a placeholder from an example, which anybody can look up; "+
 			"choose another, or leave it empty to have one drawn")
 	case ok:

@@ -113,13 +113,18 @@ func letters(s string) string {
 	}, s)
 }
 
-// placeholderPassword reports whether a password is one that stands in examples to be replaced, or the name of the product with digits.
-// Digits that are commonly written for letters are read as these.
+// placeholderPassword reports whether a password is one that stands in examples to be replaced. Digits that are commonly written for
+// letters are read as these.
 func placeholderPassword(password string) bool {
 	p := letters(password)
 	plain := digitsAsLetters.Replace(p)
-	return slices.Contains(published, p) || mentions(p, placeholders) || mentions(plain, placeholders) ||
-		strings.Trim(strings.TrimPrefix(p, "millrace"), "0123456789") == "" && p != ""
+	return slices.Contains(published, p) || mentions(p, placeholders) || mentions(plain, placeholders)
+}
+
+// productName reports whether a password is the name of the product, with digits or without.
+func productName(password string) bool {
+	rest, named := strings.CutPrefix(letters(password), "millrace")
+	return named && strings.Trim(rest, "0123456789") == ""
 }
 
 var digitsAsLetters = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t")

@@ -56,7 +56,9 @@ func (db *DB) truncateLog() {
 		if !db.ready.Load() { // Migrate asks again
 			continue
 		}
+		db.truncating.Lock()
 		db.truncateUntilDone()
+		db.truncating.Unlock()
 		if !db.sleep(truncatePause) {
 			return
 		}

@@ -24,12 +24,14 @@ type Recording struct {
 // Record begins to record what db is sent, until end is called. Nothing else may use db meanwhile.
 func Record(db *DB) (r *Recording, end func() error) {
 	r = &Recording{}
+	db.truncating.Lock()
 	readers, writers := db.readers, db.writers
 	db.readers, db.writers = sql.OpenDB(recorder{r, readers}), sql.OpenDB(recorder{r, writers})
 	db.writers.SetMaxOpenConns(writers.Stats().MaxOpenConnections)
 	return r, func() error {
 		err := errors.Join(db.readers.Close(), db.writers.Close())
 		db.readers, db.writers = readers, writers
+		db.truncating.Unlock()
 		return err
 	}
 }

@@ -43,19 +43,20 @@ var ErrOutcomeUnknown = fault.New(fault.Unknown, "outcome_unknown",
 
 // DB is one service's database. It is safe for concurrent use.
 type DB struct {
-	cfg      Config
-	dialect  Dialect
-	log      *slog.Logger
-	sessions *sessions // MySQL's
-	writers  *sql.DB   // SQLite: one connection. MySQL: autocommit is off, each transaction begins with its first statement
-	readers  *sql.DB
-	control  *sql.DB // for what must not wait for readers or writers: changes of access, and the health of the database
-	ready    atomic.Bool
-	trouble  trouble
-	hung     atomic.Bool // the server does not answer
-	probe    probe
-	wake     chan struct{}
-	erased   chan struct{} // wakes the truncation of the write-ahead log
+	cfg        Config
+	dialect    Dialect
+	log        *slog.Logger
+	sessions   *sessions // MySQL's
+	writers    *sql.DB   // SQLite: one connection. MySQL: autocommit is off, each transaction begins with its first statement
+	readers    *sql.DB
+	control    *sql.DB // for what must not wait for readers or writers: changes of access, and the health of the database
+	ready      atomic.Bool
+	trouble    trouble
+	hung       atomic.Bool // the server does not answer
+	probe      probe
+	wake       chan struct{}
+	erased     chan struct{} // wakes the truncation of the write-ahead log
+	truncating sync.Mutex    // held while the write-ahead log is truncated
 
 	front, side *door
 	closing     chan struct{}
