@@ -35,7 +35,7 @@ test-all: ## every test, with the race detector, a private MariaDB and an extern
 	CI=true deploy/local/with.sh go test -race -shuffle=on -timeout 20m ./...
 
 .PHONY: test-timing
-test-timing: ## what compares measured times, one test after the other; on a machine that does nothing else
+## what compares measured times, one test after the other; on a machine that does nothing else
 	CI=true MILLRACE_TEST_TIMING=1 deploy/local/with.sh go test -count=1 -p 1 -parallel 1 -timeout 20m -run '$(TIMED)' \
 		./e2e ./adapters/jwks ./adapters/memory ./adapters/natsjs ./adapters/sqldb ./ports/rest
 
