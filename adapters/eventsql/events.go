@@ -21,6 +21,9 @@ const eventColumns = `position, event_id, type, source, partition_key, COALESCE(
 // Events implements query.Store.
 func (s *Store) Events(ctx context.Context, f query.EventFilter, p query.Page) (events []event.Record, next int64, err error) {
 	search := newHistorySearch(s.db, f, p)
+	if search.index, err = chooseIndex(ctx, s.db, "history", search.equalities); err != nil {
+		return nil, 0, err
+	}
 	page := sqldb.NewPage[event.Record](p.Limit)
 	until := time.Now().Add(searchTime)
 	for {

@@ -14,10 +14,10 @@ import (
 
 const (
 	// searchTime is how long a page of the history looks for events that several filters leave, before it ends with what it has.
-	searchTime = 30 * time.Millisecond
+	searchTime = 20 * time.Millisecond
 	// A search with several filters goes through the history in steps of positions, each of which takes a bounded time even if all its events
 	// have to be looked at. They grow as long as they are passed quickly.
-	leastStep, mostStep = 4 << 10, 16 << 10
+	leastStep, mostStep = 4 << 10, 8 << 10
 	quickStep           = 5 * time.Millisecond
 )
 
@@ -44,8 +44,10 @@ type historySearch struct {
 	db        *sqldb.DB
 	filter    query.EventFilter
 	ascending bool
-	index     string // that all statements go by
-	bounded   bool   // what the index finds may fail other conditions
+	// equalities are the filters by value, the one that usually leaves the fewest events first.
+	equalities []equality
+	index      string // that all statements go by
+	bounded    bool   // what the index finds may fail other conditions
 
 	rest     positionRange // not looked at yet
 	window   positionRange // of it, where the blocks of the time window are known to be; empty: nowhere
@@ -58,37 +60,18 @@ type historySearch struct {
 
 func newHistorySearch(db *sqldb.DB, f query.EventFilter, p query.Page) *historySearch {
 	s := &historySearch{
+		equalities: given(
+			equality{"correlation_id", f.CorrelationID, "history_correlation"}, equality{"partition_key", f.Key, "history_key_position"},
+			equality{"type", f.Type, "history_type"}, equality{"source", f.Source, "history_source"},
+		),
 		db: db, filter: f, ascending: p.Ascending, rest: positionRange{1, math.MaxInt64}, window: nowhere,
 		step: leastStep, blocksRead: leastBlocks,
 	}
 	if p.Behind > 0 {
 		s.rest = s.rest.behind(p.Behind, p.Ascending)
 	}
-	filters := 0
-	for _, c := range s.equalities() {
-		if c.value == "" {
-			continue
-		}
-		if filters++; filters == 1 {
-			s.index = c.index
-		}
-	}
-	s.bounded = filters > 1 || s.timed()
+	s.bounded = len(s.equalities) > 1 || s.timed()
 	return s
-}
-
-// equality is a filter by the value of a column, and the index that has the column's events by their positions.
-type equality struct{ column, value, index string }
-
-// equalities are the filters by value, the one that usually leaves the fewest events first: the search goes by its index.
-func (s *historySearch) equalities() []equality {
-	f := s.filter
-	return []equality{
-		{"correlation_id", f.CorrelationID, "history_correlation"},
-		{"partition_key", f.Key, "history_key_position"},
-		{"type", f.Type, "history_type"},
-		{"source", f.Source, "history_source"},
-	}
 }
 
 // timed reports whether the filter has a time window.
@@ -144,7 +127,7 @@ func (s *historySearch) skip(ctx context.Context) error {
 		return nil
 	}
 	var w where
-	for _, c := range s.equalities() {
+	for _, c := range s.equalities {
 		if c.index == s.index {
 			w.equal(c.column, c.value)
 		}
@@ -200,7 +183,7 @@ func (s *historySearch) narrow(ctx context.Context) (err error) {
 // statement asks for up to n events of a range.
 func (s *historySearch) statement(r positionRange, n int) (statement string, args []any) {
 	var w where
-	for _, c := range s.equalities() {
+	for _, c := range s.equalities {
 		w.equal(c.column, c.value)
 	}
 	w.add("position >= ?", r.low)
