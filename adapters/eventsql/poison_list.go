@@ -55,7 +55,8 @@ func listPoison(
 		w.add("last_failed_at <= ?", at)
 		w.add("(last_failed_at < ? OR number < ?)", at, behind.Number)
 	}
-	found := "SELECT number AS found_key, last_failed_at AS found_at FROM poison" + d.UseIndex(cmp.Or(index, "poison_by_failure")) + w.clause() +
+	index = cmp.Or(index, "poison_by_failure")
+	found := "SELECT number AS found_key, last_failed_at AS found_at FROM poison" + d.UseIndex(index) + w.clause() +
 		" ORDER BY last_failed_at DESC, number DESC LIMIT ?"
 	return "SELECT " + poisonColumns + " FROM " + d.OrderedJoin(found, "poison", "number", "found_at DESC, found_key DESC"), append(w.args, n)
 }
