@@ -63,18 +63,19 @@ func (db *DB) up(ctx context.Context, pool *sql.DB, table string, files fs.FS) e
 	if err != nil {
 		return err
 	}
-	return db.apply(ctx, provider, table)
+	return db.apply(ctx, provider, pool, table)
 }
 
-// apply applies the pending migrations, and logs before and after: a large table takes its time.
-func (db *DB) apply(ctx context.Context, provider *goose.Provider, table string) error {
+// apply applies the pending migrations, and logs before and after: a large table takes its time. The version is read without goose, which
+// would make its table outside of the lock that keeps replicas apart.
+func (db *DB) apply(ctx context.Context, provider *goose.Provider, pool *sql.DB, table string) error {
 	log := db.log.With("database", db.cfg.Name, "set", table)
-	current, target, err := provider.GetVersions(ctx)
-	if err != nil {
-		return err
-	}
-	if current < target {
-		log.InfoContext(ctx, "migrating the database", "from", current, "to", target)
+	sources := provider.ListSources()
+	target := sources[len(sources)-1].Version
+	var current sql.NullInt64 // stays 0 where the table is still to be made
+	_ = pool.QueryRowContext(ctx, "SELECT MAX(version_id) FROM "+table).Scan(&current)
+	if current.Int64 < target {
+		log.InfoContext(ctx, "migrating the database", "from", current.Int64, "to", target)
 	}
 	began := time.Now()
 	applied, err := provider.Up(ctx)
