@@ -62,7 +62,7 @@ func (q *queue) room(o limit.Origin) error {
 	return q.refusal(classOf(o), path(o))
 }
 
-// acquire waits for memory of share KiB. done gives it back. The error is ErrBusy, or ctx's where it ended.
+// acquire waits for share KiB of memory. done returns it. The error is ErrBusy, or ctx's if ctx ended first.
 func (q *queue) acquire(ctx context.Context, o limit.Origin, share int64) (done func(), err error) {
 	w := &waiter{share: min(share, q.limit), path: path(o), class: classOf(o), turn: make(chan error, 1)}
 	if err := q.enter(w); err != nil {
@@ -84,7 +84,7 @@ func (q *queue) acquire(ctx context.Context, o limit.Origin, share int64) (done 
 	return func() { q.release(w.share, q.now().Sub(began)) }, nil
 }
 
-// enter lets w wait, or gives it its memory at once. Where the class is full, the newest attempt of the site with the most gives way.
+// enter queues w, or grants its memory at once. Where the class is full, the newest attempt of the site with the most gives way.
 func (q *queue) enter(w *waiter) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -147,7 +147,7 @@ func (q *queue) release(share int64, took time.Duration) {
 	q.serve()
 }
 
-// serve gives memory to those whose turn it is, while it lasts.
+// serve grants memory to the next waiters while enough is free.
 func (q *queue) serve() {
 	for {
 		class := q.next()
